@@ -1,0 +1,42 @@
+# The doors of the project. `make run` and `make test` set up what is missing, on a machine with Python 3.11 and make.
+
+PYTHON := .venv/bin/python
+
+.PHONY: help run test lint format bench lock wheel
+
+help: ## Say what each door does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+run: ## Start the demo: Keygrove on port 8400 and a small protected API on port 8401
+	@sh scripts/setup.sh run
+	@.venv/bin/keygrove demo
+
+test: ## Check style and types, then run all tests
+	@sh scripts/setup.sh test
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest
+
+lint: ## Check style and types only
+	@sh scripts/setup.sh test
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: ## Rewrite the code in the house style
+	@sh scripts/setup.sh test
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+bench: ## Measure the token endpoint beside its peers
+	@sh scripts/setup.sh test
+	sh bench/setup.sh
+	$(PYTHON) bench/run.py
+
+lock: ## Rewrite requirements/*.lock from pyproject.toml (needs uv)
+	sh scripts/lock.sh
+
+wheel: ## Build dist/keygrove-*.whl
+	@sh scripts/setup.sh run
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
