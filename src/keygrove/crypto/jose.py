@@ -143,8 +143,8 @@ def verify(
     """Check the form, the header and the signature of a token and return its claims.
 
     `algorithms` and `types` are what the caller allows (RFC 8725 §3.1, §3.11); the token has no say. Types
-    compare without case and with `application/` left out (RFC 7515 §4.1.9). Embedded keys (`jwk`, `jku`, `x5c`
-    and `x5u`) are not used. Whose token it is, for whom and for how long is the caller's to judge.
+    compare without case and with `application/` left out (RFC 7515 §4.1.9). Embedded keys (`jwk`, `jku`,
+    `x5c`, `x5u`) are not used. Whose token it is, for whom and for how long is the caller's to judge.
 
     Raises UnknownKey when only the key is missing, InvalidToken for all else.
     """
