@@ -1,0 +1,149 @@
+"""The `[[api]]` tables of the configuration: which APIs there are and which permissions each one knows."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, cast
+
+import msgspec
+
+from keygrove.config_settings import NAME_EXPECTS, Name
+from keygrove.config_sources import ConfigPath, Entries, Entry, Fault
+from keygrove.config_words import unknown
+from keygrove.management.catalogue import ApiListing, Catalogue, Permission
+
+API_FIELDS = ("audience", "name", "token_type", "permission")
+PERMISSION_FIELDS = ("resource", "description", "read", "write")
+TOKEN_TYPES = ("at+jwt", "JWT")
+# scope-token of RFC 6749 §3.3.
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")
+_AUDIENCE = re.compile(r"[!-~]{1,256}")
+
+
+def read_catalogue(entries: Entries, faults: list[Fault]) -> Catalogue | None:
+    """The catalogue that the `api` entries describe; None when there are none or faults were found."""
+    mine = {at: entry for at, entry in entries.items() if at[0] == "api"}
+    if not mine:
+        return None
+    before = len(faults)
+    apis = []
+    for at, entry in mine.items():
+        if len(at) < 3 or not isinstance(at[1], int):
+            faults.append(Fault(entry.place, "an API is a table of its own, headed [[api]]"))
+            return None
+    for index in sorted({cast("int", at[1]) for at in mine}):
+        apis.append(_api(_below(mine, ("api", index)), faults))
+    _find_duplicates(mine, faults)
+    return Catalogue(apis=tuple(apis)) if len(faults) == before else None
+
+
+def _below(entries: Entries, start: ConfigPath) -> Entries:
+    """The entries under a path, with that path cut off."""
+    return {at[len(start) :]: entry for at, entry in entries.items() if at[: len(start)] == start}
+
+
+def _api(fields: Entries, faults: list[Fault]) -> ApiListing:
+    place = next(iter(fields.values())).place
+    for at, entry in fields.items():
+        if at[0] not in API_FIELDS:
+            faults.append(Fault(entry.place, unknown("api", str(at[0]), API_FIELDS)))
+        elif at[0] == "permission" and (len(at) != 3 or not isinstance(at[1], int)):
+            faults.append(Fault(entry.place, "a permission is a table of its own, headed [[api.permission]]"))
+        elif at[0] != "permission" and len(at) != 1:
+            faults.append(Fault(entry.place, f"api.{at[0]} must be text"))
+    audience = _text(fields, "api", "audience", place, faults)
+    if audience and not _AUDIENCE.fullmatch(audience):
+        faults.append(
+            Fault(
+                fields[("audience",)].place,
+                "api.audience must be at most 256 ASCII characters without blanks",
+            )
+        )
+    name = _named(fields, "api", "name", place, faults)
+    token_type = _text(fields, "api", "token_type", place, faults, default="at+jwt")
+    if token_type not in ("", *TOKEN_TYPES):
+        faults.append(Fault(fields[("token_type",)].place, "api.token_type must be at+jwt or JWT"))
+    rows = sorted(
+        {at[1] for at in fields if at[0] == "permission" and len(at) == 3 and isinstance(at[1], int)}
+    )
+    if not rows and not any(at[0] == "permission" and len(at) != 3 for at in fields):
+        faults.append(Fault(place, "the API needs at least one [[api.permission]]"))
+    permissions = tuple(_permission(_below(fields, ("permission", row)), faults) for row in rows)
+    kind = cast("Literal['at+jwt', 'JWT']", token_type)
+    return ApiListing(audience=audience, name=name, permissions=permissions, token_type=kind)
+
+
+def _permission(fields: Entries, faults: list[Fault]) -> Permission:
+    place = next(iter(fields.values())).place
+    faults.extend(
+        Fault(entry.place, unknown("api.permission", str(at[0]), PERMISSION_FIELDS))
+        for at, entry in fields.items()
+        if at[0] not in PERMISSION_FIELDS
+    )
+    resource = _named(fields, "api.permission", "resource", place, faults)
+    description = _text(fields, "api.permission", "description", place, faults, default="")
+    scopes = [_scope(fields, field, place, faults) for field in ("read", "write")]
+    if not any((field,) in fields for field in ("read", "write")):
+        faults.append(Fault(place, "the permission needs a scope: read, write or both"))
+    return Permission(resource=resource, description=description, read=scopes[0], write=scopes[1])
+
+
+def _scope(fields: Entries, field: str, place: str, faults: list[Fault]) -> str | None:
+    if (field,) not in fields:
+        return None
+    scope = _text(fields, "api.permission", field, place, faults)
+    if scope == "openid" or scope.startswith("offline"):
+        faults.append(Fault(fields[(field,)].place, f"the scope {scope} is reserved by OpenID Connect"))
+    elif scope and not _SCOPE.fullmatch(scope):
+        faults.append(
+            Fault(
+                fields[(field,)].place,
+                f"api.permission.{field} must be one scope: at most 128 ASCII characters, "
+                "no blanks, quotation marks or backslashes",
+            )
+        )
+    return scope
+
+
+def _text(
+    fields: Entries, table: str, field: str, place: str, faults: list[Fault], default: str | None = None
+) -> str:
+    """The text of a field; when it must be there and is not, or is no text, a fault and the empty text."""
+    entry = fields.get((field,))
+    if entry is None:
+        if default is None:
+            faults.append(Fault(place, f"{table}.{field} is missing"))
+        return default or ""
+    if not isinstance(entry.value, str) or (default is None and not entry.value):
+        faults.append(Fault(entry.place, f"{table}.{field} must be text"))
+        return ""
+    return entry.value
+
+
+def _named(fields: Entries, table: str, field: str, place: str, faults: list[Fault]) -> str:
+    """The text of a field that people read."""
+    text = _text(fields, table, field, place, faults)
+    try:
+        return msgspec.convert(text or "?", Name)
+    except msgspec.ValidationError:
+        faults.append(Fault(fields[(field,)].place, f"{table}.{field} must be {NAME_EXPECTS}"))
+        return text
+
+
+def _find_duplicates(entries: Entries, faults: list[Fault]) -> None:
+    for what, found in (
+        ("audience", [entry for at, entry in entries.items() if at[2:] == ("audience",)]),
+        ("scope", list(_scope_entries(entries))),
+    ):
+        first: dict[object, Entry] = {}
+        for entry in found:
+            known = first.setdefault(str(entry.value), entry)
+            if known is not entry:
+                faults.append(
+                    Fault(entry.place, f"the {what} {entry.value} is there already, at {known.place}")
+                )
+
+
+def _scope_entries(entries: Entries) -> Iterator[Entry]:
+    for at, entry in entries.items():
+        if len(at) == 5 and at[2] == "permission" and at[4] in ("read", "write"):
+            yield entry

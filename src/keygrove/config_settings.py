@@ -1,0 +1,181 @@
+"""Every setting with its type, default, meaning and check; docs/configuration.md is tested against this."""
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+_LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting. `expects` completes "must be …"; `check` raises ValueError with a sentence."""
+
+    name: str
+    type: Any
+    expects: str
+    default: str
+    meaning: str
+    check: Callable[[Any], None] = lambda _: None
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "KEYGROVE_" + self.name.upper()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be reached from this machine."""
+    try:
+        return host in _LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_issuer(issuer: str) -> None:
+    """https, or http on loopback; no query, fragment or trailing slash (RFC 8414 §2). Raises ValueError."""
+    try:
+        parts = urlsplit(issuer)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("must be a URL such as https://auth.example.com") from None
+    if not re.fullmatch(r"[!-~]+", issuer) or parts.scheme not in ("http", "https") or not host:
+        raise ValueError("must be a URL such as https://auth.example.com")
+    if "?" in issuer or "#" in issuer or parts.username is not None:
+        raise ValueError("must not have a query, a fragment or a user name")
+    if issuer.endswith("/"):
+        raise ValueError("must not end with a slash: clients compare it exactly")
+    if parts.netloc != parts.netloc.lower():
+        raise ValueError("must have its host in lower case: clients compare it exactly")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("must begin with https:// unless its host is this machine (127.0.0.1)")
+
+
+def check_database(url: str) -> None:
+    """A SQLite file. Raises ValueError."""
+    if url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("this version brings SQLite only: use sqlite:///path/to/keygrove.db")
+    if not url.startswith("sqlite:///") or url.removeprefix("sqlite:///") in ("", ":memory:") or "?" in url:
+        raise ValueError("must be sqlite:/// and the path of a file")
+
+
+def check_proxies(proxies: list[str]) -> None:
+    """IP addresses and networks. Raises ValueError."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise ValueError(f"{proxy!r} is neither an IP address nor a network such as 10.0.0.0/8") from None
+
+
+def check_log_level(level: str) -> None:
+    """One of four words. Raises ValueError."""
+    if level not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+
+
+def check_master_key(text: str) -> None:
+    """32 bytes as base64 or hexadecimal. Raises ValueError."""
+    from keygrove.crypto.vault import MasterKeyError, parse_master_key
+
+    try:
+        parse_master_key(text)
+    except MasterKeyError:
+        raise ValueError("must be 32 bytes, written as base64 or hexadecimal") from None
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+NAME_EXPECTS = "text of 1 to 80 characters on one line"
+_TEXT = Annotated[str, Meta(min_length=1)]
+
+SETTINGS = (
+    Setting(
+        name="issuer",
+        type=_TEXT,
+        expects="a URL",
+        default="http://127.0.0.1 and the port, when the host is this machine; otherwise it must be set",
+        meaning="The address at which the world reaches Keygrove; tokens carry it, clients compare it.",
+        check=check_issuer,
+    ),
+    Setting(
+        name="database",
+        type=_TEXT,
+        expects="sqlite:/// and the path of a file",
+        default="`keygrove.db` in the data folder",
+        meaning="Where everything is kept: `sqlite:///relative/path` or `sqlite:////absolute/path`.",
+        check=check_database,
+    ),
+    Setting(
+        name="data_dir",
+        type=_TEXT,
+        expects="the path of a folder",
+        default="`.keygrove`",
+        meaning="The folder of the database and of the master key file.",
+    ),
+    Setting(
+        name="host",
+        type=_TEXT,
+        expects="an address or host name",
+        default="`127.0.0.1`",
+        meaning="The address that `keygrove serve` listens on.",
+    ),
+    Setting(
+        name="port",
+        type=Annotated[int, Meta(ge=1, le=65535)],
+        expects="a whole number from 1 to 65535",
+        default="`8400`",
+        meaning="The port that `keygrove serve` listens on.",
+    ),
+    Setting(
+        name="workers",
+        type=Annotated[int, Meta(ge=1, le=64)],
+        expects="a whole number from 1 to 64",
+        default="one for each processor, 8 at most",
+        meaning="How many worker processes `keygrove serve` runs.",
+    ),
+    Setting(
+        name="platform_name",
+        type=Name,
+        expects=NAME_EXPECTS,
+        default="`Keygrove`",
+        meaning="Your platform's name, as Backoffice shows it.",
+    ),
+    Setting(
+        name="master_key",
+        type=_TEXT,
+        expects="32 bytes, written as base64 or hexadecimal",
+        default="the file `master.key` in the data folder, made at first start",
+        meaning="Encrypts the signing keys. Only from the environment, also `KEYGROVE_MASTER_KEY_FILE`.",
+        check=check_master_key,
+        secret=True,
+    ),
+    Setting(
+        name="trusted_proxies",
+        type=list[str],
+        expects="a list of IP addresses and networks",
+        default="`127.0.0.1`, `::1`",
+        meaning="The only peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        check=check_proxies,
+    ),
+    Setting(
+        name="log_level",
+        type=_TEXT,
+        expects=f"one of {', '.join(LOG_LEVELS)}",
+        default="`info`",
+        meaning="The least severe events that are logged: `debug`, `info`, `warning` or `error`.",
+        check=check_log_level,
+    ),
+)
