@@ -1,0 +1,167 @@
+"""One configuration to one ASGI application: the only place where the floors are wired together."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+
+from keygrove.backoffice.errors import exception_handlers
+from keygrove.backoffice.routes import routes
+from keygrove.config import Config, load
+from keygrove.crypto.passwords import Passwords
+from keygrove.crypto.secrets import Digests, derive_key
+from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.logs import configure
+from keygrove.management import signing_keys
+from keygrove.management.context import Management
+from keygrove.protocol.metadata import TOKEN_PATH
+from keygrove.protocol.token import Policy
+from keygrove.storage import schema
+from keygrove.storage.database import Database
+from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
+from keygrove.web.defenses import defended, has_one_host
+from keygrove.web.health import health_endpoints
+
+Clock = Callable[[], float]
+log = logging.getLogger("keygrove")
+_BAD_HOST = (
+    {"type": "http.response.start", "status": 400, "headers": [(b"connection", b"close"), (b"content-length", b"0")]},
+    {"type": "http.response.body", "body": b""},
+)
+
+
+async def prepare(config: Config) -> None:
+    """Get ready to serve, once, before any worker starts: data folder, master key, schema, signing key.
+
+    Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable.
+    """
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.database.parent.mkdir(parents=True, exist_ok=True)
+    database = SqliteDatabase(config.database)
+    try:
+        if await schema.version(database) is None:
+            schema.migrate_sqlite(config.database)
+        await schema.check(database)
+        master = await master_key(config, database, create=True)
+        vault = Vault(master)
+        await signing_keys.ensure(database, vault, now=int(time.time()))
+        await signing_keys.load(database, vault)
+    finally:
+        await database.close()
+
+
+async def master_key(config: Config, database: Database, *, create: bool = False) -> bytes:
+    """The master key, from the environment or its file.
+
+    A new one is made only while nothing depends on it. Raises MasterKeyError when it is missing.
+    """
+    key = config.master_key or read_master_key(config.master_key_file)
+    if key is not None:
+        return key
+    if not create or await signing_keys.exist(database):
+        raise MasterKeyError(
+            f"the master key is missing: put it back at {config.master_key_file} or set KEYGROVE_MASTER_KEY. "
+            "Without it the signing keys cannot be opened and no Secret Key is recognized"
+        )
+    log.info("made a master key", extra={"file": str(config.master_key_file)})
+    return create_master_key(config.master_key_file)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything wired: the authorization server for programs, management for people, one database for both."""
+
+    server: AuthorizationServer
+    management: Management
+    database: Database
+
+
+async def open_house(config: Config, *, clock: Clock = time.time) -> House:
+    """Open the database and the keys. Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable."""
+    database = SqliteDatabase(config.database)
+    try:
+        await schema.check(database)
+        master = await master_key(config, database)
+        keyring = await signing_keys.load(database, Vault(master))
+    except BaseException:
+        await database.close()
+        raise
+    digests = Digests(derive_key(master, "digests"))
+    policy = Policy(config.issuer, {api.audience: api.as_api() for api in config.catalogue.apis})
+    return House(
+        AuthorizationServer(policy=policy, database=database, keyring=keyring, digests=digests, clock=clock),
+        Management(
+            issuer=config.issuer,
+            platform_name=config.platform_name,
+            catalogue=config.catalogue,
+            database=database,
+            digests=digests,
+            passwords=Passwords(),
+            clock=clock,
+        ),
+        database,
+    )
+
+
+class Application:
+    """The ASGI application. Protocol endpoints are looked up by path before any framework is asked."""
+
+    def __init__(self, config: Config, *, clock: Clock = time.time) -> None:
+        self._config = config
+        self._clock = clock
+        self._house: House | None = None
+        self._endpoints: dict[str, Callee] = {}
+        self._pages: Callee | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's request, or the server's own start and stop."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] != "http" or self._pages is None:
+            return
+        elif not has_one_host(scope):
+            for message in _BAD_HOST:
+                await send(message)
+        else:
+            await self._endpoints.get(scope["path"], self._pages)(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._start()
+        except Exception as error:
+            log.error("cannot start", extra={"reason": str(error)})
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        if self._house is not None:
+            await self._house.database.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        self._house = house = await open_house(self._config, clock=self._clock)
+        over_tls = self._config.issuer.startswith("https://")
+        pages = Starlette(routes=routes(house.management), exception_handlers=exception_handlers())
+        pages.state.management = house.management
+        self._endpoints = {
+            TOKEN_PATH: token_endpoint(house.server),
+            **public_documents(house.server),
+            **health_endpoints(house.server, version("keygrove")),
+        }
+        self._pages = defended(pages, over_tls=over_tls)
+
+
+def from_environment() -> Application:
+    """The application as an ASGI server's factory: `uvicorn --factory keygrove.app:from_environment`.
+
+    Raises ConfigInvalid.
+    """
+    config = load()
+    configure(config.log_level)
+    return Application(config)

@@ -1,0 +1,117 @@
+"""New ids and secrets, and the keyed digests that are all we store of a secret.
+
+An id or secret reads `kg_<kind>_<random><checksum>`, letters and digits only after the prefix, so
+that its raw, form-encoded and URL-encoded spellings are the same. The prefix lets leak scanners
+find it; the checksum (CRC-32, six base62 characters) tells a cut-off value from a wrong one.
+"""
+
+import hmac
+import secrets
+import zlib
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# 62**43 > 2**256 and 62**22 > 2**130: a secret carries 256 bits, an id at least 128.
+_SECRET_CHARACTERS = 43
+_ID_CHARACTERS = 22
+_CHECKSUM_CHARACTERS = 6
+
+Domain = Literal["client_secret", "session", "setup_link", "form", "creation"]
+
+
+class Secret:
+    """A value that is shown once and never printed by accident."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself; every call is a place where it could leak."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Keyed digests (HMAC-SHA-256) of random secrets, kept apart by domain.
+
+    A slow hash would add nothing: the secrets are 256 random bits. A session token never has the
+    digest of a client secret, even if the two were equal.
+    """
+
+    key: bytes
+
+    def of(self, domain: Domain, value: str) -> str:
+        """The digest of a presented secret, 64 hexadecimal characters."""
+        message = domain.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
+        return hmac.digest(self.key, message, "sha256").hex()
+
+    def __repr__(self) -> str:
+        return "Digests(<secret>)"
+
+
+def new_client_id() -> str:
+    """A random client id, 34 characters."""
+    return _new("ci", _ID_CHARACTERS)
+
+
+def new_client_secret() -> Secret:
+    """A random client secret of 256 bits, 55 characters."""
+    return Secret(_new("sk", _SECRET_CHARACTERS))
+
+
+def new_person_id() -> str:
+    """A random id of a person. Its prefix keeps it apart from every client id (RFC 9068 §5)."""
+    return _new("pe", _ID_CHARACTERS)
+
+
+def new_session_token() -> Secret:
+    """A random sign-in session token of 256 bits."""
+    return Secret(_new("se", _SECRET_CHARACTERS))
+
+
+def new_setup_token() -> Secret:
+    """A random token for the one-time set-up link."""
+    return Secret(_new("su", _SECRET_CHARACTERS))
+
+
+def new_token_id() -> str:
+    """A fresh `jti` of 128 bits (RFC 7519 §4.1.7). Read from the kernel, so forked workers never repeat."""
+    return secrets.token_hex(16)
+
+
+def new_company_id() -> str:
+    """A random company id: 32 hexadecimal characters, as the reference has them."""
+    return secrets.token_hex(16)
+
+
+def is_whole(value: str) -> bool:
+    """Whether an id or secret of ours carries its right checksum; false for a cut or mistyped one."""
+    body, checksum = value[:-_CHECKSUM_CHARACTERS], value[-_CHECKSUM_CHARACTERS:]
+    return value.startswith("kg_") and _checksum(body) == checksum
+
+
+def derive_key(master: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from the master key."""
+    return hmac.new(master, b"keygrove " + purpose.encode(), sha256).digest()
+
+
+def _new(kind: str, characters: int) -> str:
+    body = f"kg_{kind}_" + "".join(secrets.choice(BASE62) for _ in range(characters))
+    return body + _checksum(body)
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode("utf-8", "surrogatepass")), ""
+    for _ in range(_CHECKSUM_CHARACTERS):
+        number, digit = divmod(number, 62)
+        digits = BASE62[digit] + digits
+    return digits

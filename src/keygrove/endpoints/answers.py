@@ -1,0 +1,31 @@
+"""Protocol errors as HTTP responses (RFC 6749 §5.2)."""
+
+import json
+from collections.abc import Mapping
+
+from keygrove.protocol.errors import InvalidClient, MethodNotAllowed, OAuthError, TemporarilyUnavailable
+from keygrove.protocol.message import Response, json_headers
+
+RETRY_AFTER_S = 1
+
+
+def json_response(
+    body: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer that must not be stored (RFC 6749 §5.1)."""
+    return Response(status, json_headers(headers), json.dumps(body, separators=(",", ":")).encode())
+
+
+def error_response(error: OAuthError, *, request_id: str) -> Response:
+    """The answer to a refused request. The error's private detail stays here."""
+    headers = {}
+    if isinstance(error, InvalidClient) and error.challenge:
+        headers["www-authenticate"] = 'Basic realm="keygrove", charset="UTF-8"'
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = "POST"
+    if isinstance(error, TemporarilyUnavailable):
+        headers["retry-after"] = str(RETRY_AFTER_S)
+    if error.status == 413:
+        headers["connection"] = "close"
+    body = {"error": error.code, "error_description": error.description, "request_id": request_id}
+    return json_response(body, status=error.status, headers=headers)

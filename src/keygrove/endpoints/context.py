@@ -1,0 +1,20 @@
+"""What an endpoint is handed: the issuer's policy, its store, its keys and its clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from keygrove.crypto.jose import Keyring
+from keygrove.crypto.secrets import Digests
+from keygrove.protocol.token import Policy
+from keygrove.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServer:
+    """An authorization server (RFC 6749 §1.1). `clock` gives epoch seconds with their fraction."""
+
+    policy: Policy
+    database: Database
+    keyring: Keyring
+    digests: Digests
+    clock: Callable[[], float]

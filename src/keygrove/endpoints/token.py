@@ -1,0 +1,61 @@
+"""The token endpoint, POST /oauth2/token (RFC 6749 §3.2)."""
+
+import logging
+
+from keygrove.crypto.secrets import new_token_id
+from keygrove.endpoints.answers import error_response, json_response
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.protocol.errors import OAuthError, ServerError, TemporarilyUnavailable
+from keygrove.protocol.message import Request, Response
+from keygrove.protocol.token import Facts, TokenRequest, answer, decide, parse_token_request
+from keygrove.storage import clients
+from keygrove.storage.database import DatabaseUnavailable, Transaction
+
+log = logging.getLogger("keygrove.token")
+
+
+async def token(server: AuthorizationServer, request: Request) -> Response:
+    """Answer a token request: a token, or the error of RFC 6749 §5.2. Raises nothing.
+
+    For `client_credentials` there is one read and no write; the signature is made after the
+    transaction has ended.
+    """
+    asked = None
+    try:
+        asked = parse_token_request(request)
+        async with server.database.transaction() as tx:
+            facts = await load(tx, asked, server)
+        issue = decide(asked, facts, server.policy, now=int(server.clock()), jti=new_token_id())
+        signed = server.keyring.sign(issue.access_token.claims(), issue.token_type)
+        response = json_response(answer(issue, signed, now=server.clock()))
+        log.debug("token issued", extra=_who(request, asked) | {"company": issue.access_token.company_id})
+    except OAuthError as error:
+        response = refuse(error, request, asked)
+    except DatabaseUnavailable as error:
+        log.warning("token unavailable", extra=_who(request, asked) | {"reason": str(error)})
+        response = error_response(
+            TemporarilyUnavailable("The server is not able to answer right now."), request_id=request.request_id
+        )
+    except Exception:
+        log.exception("token failed", extra=_who(request, asked))
+        response = error_response(ServerError("The server failed."), request_id=request.request_id)
+    return response
+
+
+async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer) -> Facts:
+    """The facts that decide a token request: the client it names and the digest of the secret it presents."""
+    return Facts(
+        client=await clients.by_id(tx, asked.credentials.client_id),
+        secret_digest=server.digests.of("client_secret", asked.credentials.client_secret),
+    )
+
+
+def refuse(error: OAuthError, request: Request, asked: TokenRequest | None = None) -> Response:
+    """Log why a token was refused, for the owner, and answer with what the client may know."""
+    log.info("token refused", extra=_who(request, asked) | {"error": error.code, "reason": str(error)})
+    return error_response(error, request_id=request.request_id)
+
+
+def _who(request: Request, asked: TokenRequest | None) -> dict[str, str]:
+    client_id = asked.credentials.client_id[:64] if asked is not None else ""
+    return {"request_id": request.request_id, "ip": request.address, "client_id": client_id}

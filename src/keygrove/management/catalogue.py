@@ -1,0 +1,89 @@
+"""The catalogue: which APIs there are, and which permissions a key can have on them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from keygrove.protocol.resource import Api, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One row of the permission table: a resource that a key may read, or read and write.
+
+    `read` and `write` are scopes; a level that does not exist is None. Write includes read.
+    """
+
+    resource: str
+    description: str
+    read: str | None = None
+    write: str | None = None
+
+    def scopes(self) -> tuple[str, ...]:
+        """Its scopes, read first."""
+        return tuple(scope for scope in (self.read, self.write) if scope is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiListing:
+    """An API with its permissions, in the order they are shown. `token_type` is the JWT's `typ`."""
+
+    audience: str
+    name: str
+    permissions: tuple[Permission, ...]
+    token_type: TokenType = "at+jwt"
+
+    def scopes(self) -> tuple[str, ...]:
+        """Its scopes, in the order shown."""
+        return tuple(scope for permission in self.permissions for scope in permission.scopes())
+
+    def complete(self, chosen: Iterable[str]) -> tuple[str, ...]:
+        """The chosen scopes in the order shown, each write with its read."""
+        wanted = set(chosen)
+        wanted |= {row.read for row in self.permissions if row.write in wanted and row.read is not None}
+        return tuple(scope for scope in self.scopes() if scope in wanted)
+
+    def as_api(self) -> Api:
+        """The API as the protocol knows it."""
+        return Api(audience=self.audience, scopes=frozenset(self.scopes()), token_type=self.token_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every API. A scope belongs to exactly one of them."""
+
+    apis: tuple[ApiListing, ...]
+
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope, in the order shown."""
+        return tuple(scope for api in self.apis for scope in api.scopes())
+
+    def api_of(self, scope: str) -> ApiListing | None:
+        """The API that a scope belongs to."""
+        return next((api for api in self.apis if scope in api.scopes()), None)
+
+    def label(self, scope: str) -> str:
+        """A scope in words: "Read bookings". A scope that is not offered any more stands for itself."""
+        for permission in (row for api in self.apis for row in api.permissions):
+            if scope == permission.read:
+                return f"Read {permission.resource.lower()}"
+            if scope == permission.write:
+                return f"Read and write {permission.resource.lower()}"
+        return scope
+
+
+SAMPLE = Catalogue(
+    (
+        ApiListing(
+            "https://api.understory.io",
+            "Understory API",
+            (
+                Permission("Bookings", "Who booked what, for when, and how many.", "booking.read", "booking.write"),
+                Permission("Events", "Dates and times on offer, and the places left.", "event.read"),
+                Permission("Experiences", "What is offered: texts, prices and ticket types.", "experience.read"),
+                Permission("Marketing consents", "Guests who agreed to hear from you.", "marketing.read"),
+                Permission("Orders", "Payments, refunds and line items.", "order.read"),
+                Permission("Webhooks", "Where changes are sent to.", "webhook.read", "webhook.write"),
+            ),
+        ),
+    )
+)

@@ -1,0 +1,288 @@
+"""Integration keys: a key is a confidential client with a name, permissions and a company.
+
+The only file that speaks both languages: integration key and client, Secret Key and
+client_secret, permission and scope.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keygrove.crypto.secrets import Secret, new_client_id, new_client_secret
+from keygrove.management.catalogue import ApiListing
+from keygrove.management.context import Actor, Management
+from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
+from keygrove.management.names import clean_name, name_key
+from keygrove.management.record import record
+from keygrove.protocol.scope import Scope
+from keygrove.storage import clients
+from keygrove.storage.clients import ClientListing
+from keygrove.storage.database import Transaction, UniqueViolation
+
+GRANT_TYPES = "client_credentials"
+NAME_TAKEN = "Another key of your company has this name. Choose a different one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationKey:
+    """A key as its company sees it. `permissions` are scopes in the catalogue's order; times are epoch seconds."""
+
+    client_id: str
+    name: str
+    permissions: tuple[str, ...]
+    company_id: str
+    audience: str
+    created_at_s: int
+    created_by: str
+    updated_at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made, with the only copy of its Secret Key there will ever be."""
+
+    key: IntegrationKey
+    client_secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Some keys, by name; `next` is the cursor of the page after, empty on the last."""
+
+    keys: tuple[IntegrationKey, ...]
+    next: str
+
+
+class AlreadyCreated(ManagementError):
+    """This form made a key before; the Secret Key cannot be shown again."""
+
+    def __init__(self, key: IntegrationKey) -> None:
+        self.key = key
+        super().__init__(f"This form has made the key {key.client_id} already.")
+
+
+async def create_key(
+    m: Management,
+    actor: Actor,
+    company_id: str,
+    *,
+    name: str,
+    permissions: Sequence[str],
+    form_token: str | None = None,
+) -> NewKey:
+    """Make a key. `form_token` names the form that asks, so that sending it twice makes one key.
+
+    Raises Forbidden, Invalid (fields `name`, `permissions`), AlreadyCreated.
+    """
+    actor.require_admin()
+    form_digest = None if form_token is None else m.digests.of("creation", form_token)
+    name, (api, scopes) = _check(m, name, permissions)
+    secret, now = new_client_secret(), m.now()
+    listing = ClientListing(
+        client_id=new_client_id(),
+        client_name=name,
+        scope=Scope.of(scopes),
+        audience=api.audience,
+        company_id=company_id,
+        created_at_s=now,
+        created_by=actor.name,
+        updated_at_s=now,
+    )
+    try:
+        async with m.database.transaction() as tx:
+            await _insert(tx, m, listing, m.digests.of("client_secret", secret.reveal()), form_digest)
+            await record(
+                tx,
+                m,
+                actor,
+                "key.created",
+                target_id=listing.client_id,
+                company_id=company_id,
+                detail={"name": name, "permissions": scopes},
+            )
+    except _FormUsed as used:
+        raise AlreadyCreated(_key(used.listing)) from None
+    return NewKey(_key(listing), secret)
+
+
+async def list_keys(m: Management, company_id: str, *, search: str = "", after: str = "", limit: int = 50) -> KeyPage:
+    """A page of the company's keys, by name. `search` is part of a name, Client ID, permission or creator.
+
+    Raises Invalid (field `after`) for a cursor that is not ours.
+    """
+    position = _read_cursor(after, company_id)
+    async with m.database.transaction() as tx:
+        listings = await clients.page(tx, company_id, search=search[:200], after=position, limit=limit + 1)
+    keys = tuple(_key(listing) for listing in listings[:limit])
+    return KeyPage(keys, _cursor(keys[-1]) if len(listings) > limit else "")
+
+
+async def get_key(m: Management, actor: Actor, company_id: str, client_id: str) -> IntegrationKey:
+    """One key of the company. Raises NotFound for anything else, and records a look at another company's."""
+    async with m.database.transaction() as tx:
+        listing = await clients.active(tx, company_id, client_id)
+        if listing is not None:
+            return _key(listing)
+        other = await clients.by_id(tx, client_id)
+        if other is not None and other.company_id != company_id:
+            await record(tx, m, actor, "key.looked_up", target_id=client_id, company_id=company_id, outcome="refused")
+    raise NotFound("There is no such key.")
+
+
+async def update_key(
+    m: Management,
+    actor: Actor,
+    company_id: str,
+    client_id: str,
+    *,
+    name: str | None = None,
+    permissions: Sequence[str] | None = None,
+) -> IntegrationKey:
+    """Rename a key, change its permissions, or both; the next token follows.
+
+    Raises Forbidden, NotFound, Invalid (fields `name`, `permissions`).
+    """
+    actor.require_admin()
+    before = await get_key(m, actor, company_id, client_id)
+    new_name = before.name if name is None else clean_name(name, field="name", shortest=3)
+    scopes = before.permissions if permissions is None else _same_api(m, before, permissions)
+    listing = ClientListing(
+        client_id=client_id,
+        client_name=new_name,
+        scope=Scope.of(scopes),
+        audience=before.audience,
+        company_id=company_id,
+        created_at_s=before.created_at_s,
+        created_by=before.created_by,
+        updated_at_s=m.now(),
+    )
+    try:
+        async with m.database.transaction() as tx:
+            if not await clients.update(tx, listing, name_key=name_key(new_name)):
+                raise NotFound("There is no such key.")
+            await record(
+                tx,
+                m,
+                actor,
+                "key.updated",
+                target_id=client_id,
+                company_id=company_id,
+                detail={
+                    "before": {"name": before.name, "permissions": before.permissions},
+                    "after": {"name": new_name, "permissions": scopes},
+                },
+            )
+    except UniqueViolation:
+        raise Invalid(Fault("name", NAME_TAKEN)) from None
+    return _key(listing)
+
+
+async def remove_key(m: Management, actor: Actor, company_id: str, client_id: str) -> None:
+    """Remove a key for good: no token is issued for it from now on. Raises Forbidden, NotFound."""
+    actor.require_admin()
+    before = await get_key(m, actor, company_id, client_id)
+    async with m.database.transaction() as tx:
+        if not await clients.remove(tx, company_id, client_id, at_s=m.now()):
+            raise NotFound("There is no such key.")
+        await record(
+            tx, m, actor, "key.removed", target_id=client_id, company_id=company_id, detail={"name": before.name}
+        )
+
+
+class _FormUsed(Exception):
+    def __init__(self, listing: ClientListing) -> None:
+        self.listing = listing
+        super().__init__()
+
+
+async def _insert(
+    tx: Transaction, m: Management, listing: ClientListing, secret_digest: str, form_digest: str | None
+) -> None:
+    if form_digest is not None and not await clients.remember_creation(
+        tx, form_digest, listing.client_id, at_s=listing.created_at_s
+    ):
+        made = await clients.created_by_form(tx, listing.company_id, form_digest)
+        raise NotFound("There is no such form.") if made is None else _FormUsed(made)
+    if await clients.count_active(tx, listing.company_id) >= m.key_limit:
+        raise Invalid(Fault("name", f"{m.key_limit} of {m.key_limit} keys. Remove one or ask your operator."))
+    if not await clients.insert(
+        tx,
+        listing,
+        name_key=name_key(listing.client_name),
+        secret_digest=secret_digest,
+        grant_types=GRANT_TYPES,
+    ):
+        raise Invalid(Fault("name", NAME_TAKEN))
+
+
+def _check(m: Management, name: str, permissions: Sequence[str]) -> tuple[str, tuple[ApiListing, tuple[str, ...]]]:
+    """The name cleaned, the API, and its scopes in order; every fault at once."""
+    faults: list[Fault] = []
+    cleaned, chosen = "", None
+    try:
+        cleaned = clean_name(name, field="name", shortest=3)
+    except Invalid as invalid:
+        faults += invalid.faults
+    try:
+        chosen = choose_permissions(m, permissions)
+    except Invalid as invalid:
+        faults += invalid.faults
+    if faults or chosen is None:
+        raise Invalid(*faults)
+    return cleaned, chosen
+
+
+def choose_permissions(m: Management, permissions: Sequence[str]) -> tuple[ApiListing, tuple[str, ...]]:
+    """The API that the permissions belong to, and its scopes in order; write brings read along.
+
+    Raises Invalid (field `permissions`) when one is unknown, none is chosen, or two APIs are mixed.
+    """
+    if not permissions:
+        raise Invalid(Fault("permissions", "Choose at least one permission."))
+    apis = [m.catalogue.api_of(scope) for scope in permissions]
+    if None in apis:
+        raise Invalid(Fault("permissions", "One of the permissions does not exist."))
+    api = apis[0]
+    if api is None or any(other != api for other in apis):
+        raise Invalid(Fault("permissions", "Choose permissions of one API only."))
+    return api, api.complete(permissions)
+
+
+def _same_api(m: Management, key: IntegrationKey, permissions: Sequence[str]) -> tuple[str, ...]:
+    api, scopes = choose_permissions(m, permissions)
+    if api.audience != key.audience:
+        raise Invalid(Fault("permissions", "A key stays with its API. Make a new key for another one."))
+    return scopes
+
+
+def _key(listing: ClientListing) -> IntegrationKey:
+    return IntegrationKey(
+        client_id=listing.client_id,
+        name=listing.client_name,
+        permissions=listing.scope.tokens,
+        company_id=listing.company_id,
+        audience=listing.audience,
+        created_at_s=listing.created_at_s,
+        created_by=listing.created_by,
+        updated_at_s=listing.updated_at_s,
+    )
+
+
+def _cursor(last: IntegrationKey) -> str:
+    position = json.dumps([last.company_id, name_key(last.name), last.client_id])
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, company_id: str) -> tuple[str, str]:
+    if not cursor:
+        return "", ""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        company, key, client_id = json.loads(base64.urlsafe_b64decode(padded))
+        if company != company_id or not isinstance(key, str) or not isinstance(client_id, str) or "\0" in key + client_id:
+            raise ValueError
+    except (ValueError, TypeError, binascii.Error):
+        raise Invalid(Fault("after", "This page of the list does not exist.")) from None
+    return key, client_id

@@ -1,0 +1,41 @@
+"""Writes the journal: one line for each thing done, or refused, in the same transaction as the deed."""
+
+import json
+import secrets
+from collections.abc import Mapping
+
+from keygrove.management.context import Actor, Management
+from keygrove.storage import journal
+from keygrove.storage.database import Transaction
+
+
+async def record(
+    tx: Transaction,
+    m: Management,
+    actor: Actor,
+    action: str,
+    *,
+    target_id: str,
+    company_id: str | None = None,
+    outcome: str = "done",
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Add a line to the journal: who (actor), did what (action, such as `key.created`), to what, from where."""
+    at_us = int(m.clock() * 1_000_000)
+    await journal.append(
+        tx,
+        journal.Event(
+            id=f"ev_{at_us:016x}{secrets.token_hex(6)}",
+            at_us=at_us,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            company_id=company_id,
+            action=action,
+            target_id=target_id[:128],
+            outcome=outcome,
+            detail=json.dumps(detail or {}, ensure_ascii=True),
+            address=actor.address,
+            request_id=actor.request_id,
+        ),
+    )

@@ -1,0 +1,182 @@
+"""Signing in and out of Backoffice: sessions on the server, a recent-sign-in check, growing delays."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import cast
+
+from keygrove.crypto.secrets import Secret, new_session_token
+from keygrove.management.context import Actor, Management, Role
+from keygrove.management.errors import Fault, Invalid, Throttled
+from keygrove.management.people import email_key, password_is_right
+from keygrove.management.record import record
+from keygrove.storage import people, sessions
+from keygrove.storage.database import Transaction
+from keygrove.storage.people import Membership, Person
+from keygrove.storage.sessions import Failures, StoredSession
+
+IDLE_S = 2 * 3600
+ABSOLUTE_S = 12 * 3600
+RECENT_S = 600
+_TOUCH_S = 60
+_WINDOW_S = 3600
+WRONG = "E-mail address or password is not right."
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """After `free` failures the next attempt waits, twice as long each time, at most `longest_s` seconds."""
+
+    free: int
+    longest_s: int
+
+    def until(self, failures: Failures) -> int:
+        """When the next attempt is looked at, in epoch seconds."""
+        over = failures.number - self.free
+        return failures.last_at_s + min(2 ** min(over, 20), self.longest_s) if over >= 0 else 0
+
+
+# Nobody is ever locked out for good: an attacker can cost the owner of an account a minute, no more.
+BY_ACCOUNT = Delay(free=5, longest_s=60)
+BY_ADDRESS = Delay(free=20, longest_s=900)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A signed-in person. Times are epoch seconds; `form_token` goes into the person's forms."""
+
+    digest: str
+    person: Person
+    memberships: tuple[Membership, ...]
+    created_at_s: int
+    confirmed_at_s: int
+    form_token: str = field(repr=False)
+
+    def is_recent(self, now: int) -> bool:
+        """Whether the person proved who they are within the last ten minutes."""
+        return now - self.confirmed_at_s < RECENT_S
+
+    def actor(self, membership: Membership, *, address: str, request_id: str) -> Actor:
+        """The person as an actor in one of their companies."""
+        return Actor(
+            kind="person",
+            id=self.person.id,
+            name=self.person.name,
+            role=cast(Role, membership.role),
+            address=address,
+            request_id=request_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session just begun, with the only copy of its token."""
+
+    token: Secret
+    session: Session
+
+
+async def sign_in(
+    m: Management, *, email: str, password: str, address: str, user_agent: str = "", request_id: str = ""
+) -> NewSession:
+    """Begin a session. One answer, in one time, for an unknown, a disabled and a mistaken person.
+
+    Raises Invalid (field `email`), Throttled, TooBusy.
+    """
+    attempt = await _attempt(m, account=email_key(email), address=address)
+    async with m.database.transaction() as tx:
+        account = await people.by_email(tx, email_key(email))
+    right = await password_is_right(m, password, account.password_hash if account else None)
+    if account is None or not right or account.person.disabled_at_s is not None:
+        actor = Actor(kind="person", id="", name="", role="auditor", address=address, request_id=request_id)
+        async with m.database.transaction() as tx:
+            await record(tx, m, actor, "person.sign_in", target_id=email_key(email), outcome="refused")
+        raise Invalid(Fault("email", WRONG))
+    return await begin(
+        m, account.person, attempt=attempt, address=address, user_agent=user_agent, request_id=request_id
+    )
+
+
+async def begin(
+    m: Management, person: Person, *, attempt: str | None, address: str, user_agent: str, request_id: str
+) -> NewSession:
+    """Begin a session for somebody who just proved who they are."""
+    token, now = new_session_token(), m.now()
+    digest = m.digests.of("session", token.reveal())
+    stored = StoredSession(digest=digest, person=person, created_at_s=now, seen_at_s=now, confirmed_at_s=now)
+    actor = Actor(kind="person", id=person.id, name=person.name, role="auditor", address=address, request_id=request_id)
+    async with m.database.transaction() as tx:
+        await sessions.insert(tx, stored, address=address, user_agent=user_agent[:256])
+        if attempt is not None:
+            await sessions.mark_success(tx, attempt, at_s=now)
+        await sessions.forget_attempts(tx, before_s=now - 2 * _WINDOW_S)
+        await record(tx, m, actor, "person.sign_in", target_id=person.id)
+        session = await _session(tx, m, stored, token.reveal())
+    return NewSession(token, session)
+
+
+async def find_session(m: Management, token: str) -> Session | None:
+    """The session of a token; None when it ended, grew old, or its person was disabled."""
+    now, digest = m.now(), m.digests.of("session", token)
+    async with m.database.transaction() as tx:
+        stored = await sessions.by_digest(tx, digest)
+        if stored is None or stored.person.disabled_at_s is not None:
+            return None
+        if now - stored.seen_at_s >= IDLE_S or now - stored.created_at_s >= ABSOLUTE_S:
+            return None
+        session = await _session(tx, m, stored, token)
+        if now - stored.seen_at_s >= _TOUCH_S:
+            await sessions.touch(tx, digest, seen_at_s=now)
+    return session
+
+
+async def confirm(m: Management, session: Session, password: str, *, address: str) -> None:
+    """Prove again who one is, for the next ten minutes. Raises Invalid (field `password`), Throttled, TooBusy."""
+    attempt = await _attempt(m, account=email_key(session.person.email), address=address)
+    async with m.database.transaction() as tx:
+        account = await people.by_id(tx, session.person.id)
+    if not await password_is_right(m, password, account.password_hash if account else None):
+        raise Invalid(Fault("password", "The password is not right."))
+    async with m.database.transaction() as tx:
+        await sessions.confirm(tx, session.digest, at_s=m.now())
+        await sessions.mark_success(tx, attempt, at_s=m.now())
+
+
+async def sign_out(m: Management, session: Session, *, address: str, request_id: str) -> None:
+    """End a session; its token is dead from now on."""
+    actor = Actor(
+        kind="person",
+        id=session.person.id,
+        name=session.person.name,
+        role="auditor",
+        address=address,
+        request_id=request_id,
+    )
+    async with m.database.transaction() as tx:
+        if await sessions.end(tx, session.digest, at_s=m.now()):
+            await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
+
+
+async def _attempt(m: Management, *, account: str, address: str) -> str:
+    """Note an attempt before its password is looked at, so that attempts at one instant all count. Raises Throttled."""
+    attempt, now = secrets.token_hex(16), m.now()
+    async with m.database.transaction() as tx:
+        # The write comes first: it takes the turn, so that no rival counts at the same time.
+        await sessions.insert_attempt(tx, attempt, account=account[:254], address=address, at_s=now)
+        since = now - _WINDOW_S
+        by_account = await sessions.failures_of_account(tx, account[:254], since_s=since, besides=attempt)
+        by_address = await sessions.failures_of_address(tx, address, since_s=since, besides=attempt)
+        retry_at_s = max(BY_ACCOUNT.until(by_account), BY_ADDRESS.until(by_address))
+        if now < retry_at_s:
+            raise Throttled(retry_at_s)
+    return attempt
+
+
+async def _session(tx: Transaction, m: Management, stored: StoredSession, token: str) -> Session:
+    return Session(
+        digest=stored.digest,
+        person=stored.person,
+        memberships=await people.memberships(tx, stored.person.id),
+        created_at_s=stored.created_at_s,
+        confirmed_at_s=stored.confirmed_at_s,
+        form_token=m.digests.of("form", token),
+    )

@@ -1,0 +1,15 @@
+"""The RFCs as pure functions: a request and the facts go in, a decision comes out.
+
+    message                Request and Response values, form decoding
+    errors                 one class per registered error code
+    scope                  what a key may do (RFC 6749 §3.3)
+    resource               which API a token is for (RFC 8707)
+    client                 what a client is (RFC 7591 names)
+    client_authentication  do the credentials prove this client (RFC 6749 §2.3)
+    token                  the token endpoint's shared phases (RFC 6749 §3.2)
+    grants/                the rule of each grant type
+    claims                 the access token's claims (RFC 9068)
+    metadata               the discovery documents (RFC 8414, OIDC Discovery)
+
+No await, no clock, no randomness, no logging: time and chance are arguments.
+"""

@@ -1,0 +1,93 @@
+"""The credentials in a request, and whether they prove a client (RFC 6749 §2.3)."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from hmac import compare_digest
+
+from keygrove.protocol.client import Client
+from keygrove.protocol.errors import InvalidClient, InvalidRequest, OAuthError
+from keygrove.protocol.message import Parameters, Request, decode_component
+
+# What stands in for the digest of a client that does not exist, so that both comparisons cost the same.
+_NO_DIGEST = "0" * 64
+_BASIC = re.compile(r"basic +(\S+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A claim to be a client, not yet proved. `by_header` tells which way it came."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    by_header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedClient:
+    """A client that proved itself; made by `authenticate_client` only."""
+
+    client: Client
+
+
+def read_credentials(request: Request, parameters: Parameters) -> Credentials:
+    """The client's credentials, from the `Authorization` header or from the body, never both.
+
+    Raises InvalidRequest when they come both ways or not at all, InvalidClient when the header
+    is malformed (RFC 6749 §2.3, §2.3.1).
+    """
+    authorization = request.header("authorization")
+    client_id = parameters.one("client_id")
+    client_secret = parameters.one("client_secret")
+    if authorization is not None:
+        if client_secret is not None:
+            raise InvalidRequest("Send the credentials in the Authorization header or in the body, not in both.")
+        credentials = read_basic(authorization)
+        if client_id is not None and client_id != credentials.client_id:
+            raise InvalidRequest("client_id differs from the one in the Authorization header.")
+        return credentials
+    if client_id is None:
+        raise InvalidRequest("The client's credentials are missing.")
+    if client_secret is None:
+        raise InvalidClient(detail="no client_secret", challenge=False)
+    return Credentials(client_id, client_secret, by_header=False)
+
+
+def read_basic(authorization: str) -> Credentials:
+    """Read HTTP Basic credentials, each part form-encoded (RFC 6749 §2.3.1, RFC 7617 §2).
+
+    Raises InvalidRequest for another scheme, InvalidClient for malformed credentials.
+    """
+    if authorization[:5].lower() != "basic" or authorization[5:6] not in ("", " "):
+        raise InvalidRequest("Use HTTP Basic, or send the credentials in the body.")
+    match = _BASIC.fullmatch(authorization.rstrip(" "))
+    try:
+        if match is None:
+            raise ValueError("no credentials after the scheme")
+        text = base64.b64decode(match[1], validate=True).decode("utf-8")
+        name, colon, password = text.partition(":")
+        if not colon or not name or not password:
+            raise ValueError("an id and a secret are needed")
+        return Credentials(decode_component(name), decode_component(password), by_header=True)
+    except (ValueError, binascii.Error, OAuthError) as error:
+        raise InvalidClient(detail=f"malformed Basic credentials: {error}", challenge=True) from None
+
+
+def authenticate_client(credentials: Credentials, client: Client | None, digest: str) -> AuthenticatedClient:
+    """Prove that the credentials are the client's. `digest` is that of the secret presented.
+
+    One answer, in one time, for an unknown client, a wrong secret and a client that is switched
+    off. Raises InvalidClient (RFC 6749 §5.2).
+    """
+    expected = client.secret_digest if client is not None else _NO_DIGEST
+    matches = compare_digest(digest.encode(), expected.encode())
+    if client is None:
+        reason = "unknown client"
+    elif not matches:
+        reason = "wrong secret"
+    elif not client.enabled:
+        reason = "client is removed or its company is suspended"
+    else:
+        return AuthenticatedClient(client)
+    raise InvalidClient(detail=reason, challenge=credentials.by_header)

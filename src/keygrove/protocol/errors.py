@@ -1,0 +1,96 @@
+"""The error answers of OAuth 2.0 (RFC 6749 §5.2, RFC 8707 §2): one class per registered code.
+
+`description` is for the client and holds only the characters that RFC 6749 §5.2 allows;
+`detail` is the true reason, for the log and the key's owner, and never reaches the wire.
+"""
+
+from typing import ClassVar
+
+
+class OAuthError(Exception):
+    """A refusal in the words of RFC 6749 §5.2."""
+
+    code: ClassVar[str]
+    status: ClassVar[int] = 400
+
+    def __init__(self, description: str, *, detail: str = "") -> None:
+        self.description = description
+        self.detail = detail
+        super().__init__(detail or description)
+
+
+class InvalidRequest(OAuthError):
+    """The request is malformed, or repeats or lacks a parameter (RFC 6749 §5.2)."""
+
+    code = "invalid_request"
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The token endpoint takes POST only (RFC 6749 §3.2)."""
+
+    status = 405
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is over the limit."""
+
+    status = 413
+
+
+class UnsupportedEncoding(InvalidRequest):
+    """The body is compressed; it is never inflated."""
+
+    status = 415
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed (RFC 6749 §5.2); one text for every reason.
+
+    `challenge` is true when the client used the `Authorization` header: only then does the
+    answer carry `WWW-Authenticate`.
+    """
+
+    code = "invalid_client"
+    status = 401
+
+    def __init__(self, *, detail: str, challenge: bool) -> None:
+        super().__init__("Client authentication failed.", detail=detail)
+        self.challenge = challenge
+
+
+class InvalidScope(OAuthError):
+    """A scope is unknown, malformed or not granted to the client (RFC 6749 §5.2)."""
+
+    code = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """The client may not get a token for this audience or resource (RFC 8707 §2)."""
+
+    code = "invalid_target"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client may not use this grant type (RFC 6749 §5.2)."""
+
+    code = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    """The server does not know this grant type (RFC 6749 §5.2)."""
+
+    code = "unsupported_grant_type"
+
+
+class ServerError(OAuthError):
+    """Our own failure; the cause is in the log (RFC 6749 §4.1.2.1 names the code)."""
+
+    code = "server_error"
+    status = 500
+
+
+class TemporarilyUnavailable(OAuthError):
+    """The server cannot answer now; the client may try again after `Retry-After`."""
+
+    code = "temporarily_unavailable"
+    status = 503

@@ -1,0 +1,47 @@
+"""What a token may do: the scope of RFC 6749 §3.3."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from keygrove.protocol.errors import InvalidScope
+
+OPENID = "openid"
+# scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), separated by blanks; two blanks in a row are forgiven.
+_GRAMMAR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E ]*")
+_MAX_CHARACTERS = 4096
+_MAX_TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Scope tokens in the order they were asked for, each once. They are compared exactly."""
+
+    tokens: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Scope":
+        """Read a space-delimited list (RFC 6749 §3.3). Raises InvalidScope."""
+        if len(text) > _MAX_CHARACTERS:
+            raise InvalidScope("The scope is too long.")
+        if not _GRAMMAR.fullmatch(text):
+            raise InvalidScope("The scope contains a character that scopes cannot have.")
+        tokens = tuple(dict.fromkeys(text.split()))
+        if len(tokens) > _MAX_TOKENS:
+            raise InvalidScope("The scope is too long.")
+        return cls(tokens)
+
+    @classmethod
+    def of(cls, tokens: Iterable[str]) -> "Scope":
+        """Make a scope of tokens that are known to be well formed."""
+        return cls(tuple(dict.fromkeys(tokens)))
+
+    def beyond(self, granted: frozenset[str]) -> tuple[str, ...]:
+        """The tokens that are not among the granted ones, in the order asked."""
+        return tuple(token for token in self.tokens if token not in granted)
+
+    def __bool__(self) -> bool:
+        return bool(self.tokens)
+
+    def __str__(self) -> str:
+        return " ".join(self.tokens)

@@ -1,0 +1,14 @@
+"""Everything that is kept, behind one small port. SQL stays on this floor.
+
+    database                the port: Database.transaction(), Transaction.one / all / run
+    sqlite                  the embedded driver
+    schema, migrations/     the tables, step by step (Alembic)
+    clients                 OAuth clients
+    companies, people       who owns them, who may sign in
+    sessions                sign-in sessions, sign-in attempts, set-up links
+    signing_keys            the issuer's keys, sealed
+    journal                 who did what, from where; rows are only ever added
+
+One SQL text serves every database: `$1` placeholders, `insert … on conflict`, ids and digests as
+text, times as bigint with the unit in the column's name (`_s`, `_us`), null instead of booleans.
+"""

@@ -1,0 +1,49 @@
+"""The port that every database driver implements.
+
+A transaction reads what is committed, and sees its own writes; it does not freeze the world. What
+must happen once is therefore written as a compare-and-set (`update … where consumed_at_s is null`)
+or rests on a unique index (`insert … on conflict do nothing`): `run` tells how many rows it
+touched, and zero means that a rival was faster. When `transaction()` ends without an error, its
+writes are on disk.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+Value = str | int | None
+Row = Mapping[str, Any]
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot serve now: locked for too long, out of space, closed or gone."""
+
+
+class UniqueViolation(Exception):
+    """A write would have made a second row where a unique index allows one. The transaction is lost."""
+
+
+class Transaction(Protocol):
+    """Statements that take effect together or not at all."""
+
+    async def one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None. Raises DatabaseUnavailable."""
+
+    async def all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row. Raises DatabaseUnavailable."""
+
+    async def run(self, sql: str, *values: Value) -> int:
+        """Execute a write; the number of rows it touched. Raises DatabaseUnavailable, UniqueViolation."""
+
+
+class Database(Protocol):
+    """Where everything is kept."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; commit when the block ends, roll back when it raises."""
+
+    async def check(self) -> None:
+        """Return when the database answers. Raises DatabaseUnavailable."""
+
+    async def close(self) -> None:
+        """Close every connection. Nothing may be under way."""

@@ -1,0 +1,9 @@
+"""Alembic's entry point. `storage.schema` hands it the connection; there is no alembic.ini."""
+
+from alembic import context
+
+with context.begin_transaction():
+    context.configure(
+        connection=context.config.attributes["connection"], target_metadata=None, transaction_per_migration=True
+    )
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""The steps, in order: `v0001_main_job`."""

@@ -1,0 +1,158 @@
+"""Sign-in sessions, the attempts that led to them, and one-time set-up links. Only digests are kept."""
+
+from dataclasses import dataclass
+
+from keygrove.storage.database import Transaction
+from keygrove.storage.people import Person, from_person_row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session that has not ended, and whose it is. Times are epoch seconds."""
+
+    digest: str
+    person: Person
+    created_at_s: int
+    seen_at_s: int
+    confirmed_at_s: int
+
+
+async def insert(tx: Transaction, session: StoredSession, *, address: str, user_agent: str) -> None:
+    """Add a session."""
+    await tx.run(
+        """
+        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s, address, user_agent)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        session.digest,
+        session.person.id,
+        session.created_at_s,
+        session.seen_at_s,
+        session.confirmed_at_s,
+        address,
+        user_agent,
+    )
+
+
+async def by_digest(tx: Transaction, digest: str) -> StoredSession | None:
+    """The session, unless it ended."""
+    row = await tx.one(
+        """
+        select s.session_digest, s.created_at_s as session_created_at_s, s.seen_at_s, s.confirmed_at_s,
+               p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s
+        from sessions s join people p on p.person_id = s.person_id
+        where s.session_digest = $1 and s.ended_at_s is null
+        """,
+        digest,
+    )
+    if row is None:
+        return None
+    return StoredSession(
+        digest=row["session_digest"],
+        person=from_person_row(row),
+        created_at_s=row["session_created_at_s"],
+        seen_at_s=row["seen_at_s"],
+        confirmed_at_s=row["confirmed_at_s"],
+    )
+
+
+async def touch(tx: Transaction, digest: str, *, seen_at_s: int) -> None:
+    """Note when the session was last used."""
+    await tx.run("update sessions set seen_at_s = $1 where session_digest = $2 and ended_at_s is null", seen_at_s, digest)
+
+
+async def confirm(tx: Transaction, digest: str, *, at_s: int) -> None:
+    """Note that the person proved again who they are."""
+    await tx.run("update sessions set confirmed_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest)
+
+
+async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
+    """End a session. False when it had ended."""
+    return (
+        await tx.run("update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest)
+        == 1
+    )
+
+
+async def insert_attempt(tx: Transaction, attempt_id: str, *, account: str, address: str, at_s: int) -> None:
+    """Note a sign-in attempt, before its password is looked at."""
+    await tx.run(
+        "insert into sign_in_attempts (attempt_id, account, address, at_s) values ($1, $2, $3, $4)",
+        attempt_id,
+        account,
+        address,
+        at_s,
+    )
+
+
+async def mark_success(tx: Transaction, attempt_id: str, *, at_s: int) -> None:
+    """Note that an attempt succeeded: it does not count against anybody any more."""
+    await tx.run("update sign_in_attempts set succeeded_at_s = $1 where attempt_id = $2", at_s, attempt_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed attempts in a window, and when the last of them was (epoch seconds, 0 for never)."""
+
+    number: int
+    last_at_s: int
+
+
+async def failures_of_account(tx: Transaction, account: str, *, since_s: int, besides: str) -> Failures:
+    """Attempts on one account that did not succeed since its last success, besides the one under way."""
+    row = await tx.one(
+        """
+        select count(*) as number, coalesce(max(at_s), 0) as last_at_s from sign_in_attempts
+        where account = $1 and at_s > $2 and succeeded_at_s is null and attempt_id <> $3
+          and at_s >= coalesce((select max(at_s) from sign_in_attempts
+                                where account = $1 and succeeded_at_s is not null), 0)
+        """,
+        account,
+        since_s,
+        besides,
+    )
+    return Failures(row["number"], row["last_at_s"]) if row is not None else Failures(0, 0)
+
+
+async def failures_of_address(tx: Transaction, address: str, *, since_s: int, besides: str) -> Failures:
+    """Attempts from one address that did not succeed, besides the one under way."""
+    row = await tx.one(
+        """
+        select count(*) as number, coalesce(max(at_s), 0) as last_at_s from sign_in_attempts
+        where address = $1 and at_s > $2 and succeeded_at_s is null and attempt_id <> $3
+        """,
+        address,
+        since_s,
+        besides,
+    )
+    return Failures(row["number"], row["last_at_s"]) if row is not None else Failures(0, 0)
+
+
+async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
+    """Delete attempts that no window looks at any more."""
+    return await tx.run("delete from sign_in_attempts where at_s < $1", before_s)
+
+
+async def insert_setup_link(tx: Transaction, token_digest: str, *, expires_at_s: int) -> None:
+    """Add a one-time set-up link."""
+    await tx.run("insert into setup_links (token_digest, expires_at_s) values ($1, $2)", token_digest, expires_at_s)
+
+
+async def setup_link_is_open(tx: Transaction, token_digest: str, *, now_s: int) -> bool:
+    """Whether a set-up link can still be used."""
+    row = await tx.one(
+        "select 1 as one from setup_links where token_digest = $1 and used_at_s is null and expires_at_s > $2",
+        token_digest,
+        now_s,
+    )
+    return row is not None
+
+
+async def use_setup_link(tx: Transaction, token_digest: str, *, now_s: int) -> bool:
+    """Spend a set-up link. False when it was used or has expired."""
+    touched = await tx.run(
+        "update setup_links set used_at_s = $2 where token_digest = $1 and used_at_s is null and expires_at_s > $2",
+        token_digest,
+        now_s,
+    )
+    return touched == 1

@@ -1,0 +1,228 @@
+"""The embedded driver: SQLite in WAL mode.
+
+Reads run inline on the event loop: a primary-key read takes about 10 µs, a hop to a thread ten
+times that. Writes go through one writer per process, on a thread of its own, since they wait for
+the disk and for other processes. Writers that queue up share one COMMIT, so one fsync acknowledges
+them all (group commit); each is a savepoint, so one may fail without the others.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar, cast
+
+from keygrove.storage.database import DatabaseUnavailable, Row, Transaction, UniqueViolation, Value
+
+_BUSY_MS = 5000
+_READ_BUSY_MS = 250
+_GROUP = 64
+_NAMES = tuple(str(number) for number in range(1, 33))
+_OUTSIDE_CAUSES = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+)
+T = TypeVar("T")
+
+
+def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
+    """A connection in autocommit mode that syncs each commit to disk. Raises DatabaseUnavailable."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"pragma busy_timeout = {busy_ms}")
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = on")
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable(f"{path}: {error}") from error
+    return connection
+
+
+class SqliteDatabase:
+    """One SQLite file. Any number of processes may have it open."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = connect(path, busy_ms=_READ_BUSY_MS)
+        self._reader.execute("pragma query_only = on")
+        self._writer = _Writer(path)
+
+    def transaction(self) -> "SqliteTransaction":
+        """Begin a transaction (see Database.transaction)."""
+        return SqliteTransaction(self._reader, self._writer)
+
+    async def check(self) -> None:
+        """Return when the file answers. Raises DatabaseUnavailable."""
+        async with self.transaction() as tx:
+            await tx.one("select 1 as answer")
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._writer.close()
+        self._reader.close()
+
+
+class SqliteTransaction(Transaction):
+    """Reads go to the reading connection until the first write, then everything to the writer."""
+
+    __slots__ = ("_reader", "_writer", "_writing")
+
+    def __init__(self, reader: sqlite3.Connection, writer: "_Writer") -> None:
+        self._reader = reader
+        self._writer = writer
+        self._writing = False
+
+    async def __aenter__(self) -> "SqliteTransaction":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writing:
+            # A caller that is canceled must not leave the writer locked.
+            await asyncio.shield(self._writer.end(keep=kind is None))
+
+    async def one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None."""
+        if self._writing:
+            return await self._writer.do(lambda connection: _one(connection, sql, values))
+        return _one(self._reader, sql, values)
+
+    async def all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row."""
+        if self._writing:
+            return await self._writer.do(lambda connection: _all(connection, sql, values))
+        return _all(self._reader, sql, values)
+
+    async def run(self, sql: str, *values: Value) -> int:
+        """Execute a write; the number of rows it touched."""
+        if not self._writing:
+            await self._writer.begin()
+            self._writing = True
+        return await self._writer.do(lambda connection: _run(connection, sql, values))
+
+
+class _Writer:
+    """The one writing connection of this process, and the queue in front of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, busy_ms=_BUSY_MS)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._turn = asyncio.Lock()
+        self._queued = 0
+        self._uncommitted: list[asyncio.Future[None]] = []
+
+    async def do(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Run one act on the writer's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act, self._connection)
+
+    async def begin(self) -> None:
+        """Wait for a turn, then open a savepoint. Raises DatabaseUnavailable."""
+        self._queued += 1
+        try:
+            await self._turn.acquire()
+        except BaseException:
+            self._queued -= 1
+            if self._uncommitted and not self._queued and not self._turn.locked():
+                await self._turn.acquire()
+                await asyncio.shield(self._finish())
+            raise
+        self._queued -= 1
+        try:
+            await asyncio.shield(self.do(_open_savepoint))
+        except BaseException:
+            await asyncio.shield(self._finish())
+            raise
+
+    async def end(self, *, keep: bool) -> None:
+        """Close the savepoint, and return once its writes are on disk. Raises DatabaseUnavailable."""
+        try:
+            await self.do(_release_savepoint if keep else _undo_savepoint)
+        except BaseException:
+            await self._finish()
+            raise
+        mine = asyncio.get_running_loop().create_future()
+        self._uncommitted.append(mine)
+        if self._queued and len(self._uncommitted) < _GROUP:
+            self._turn.release()
+        else:
+            await self._finish()
+        await mine
+
+    async def _finish(self) -> None:
+        """Commit for everybody who waits, then give up the turn."""
+        group, self._uncommitted = self._uncommitted, []
+        try:
+            await self.do(_commit)
+        except DatabaseUnavailable as error:
+            for waiting in group:
+                waiting.set_exception(DatabaseUnavailable(str(error)))
+        else:
+            for waiting in group:
+                waiting.set_result(None)
+        finally:
+            self._turn.release()
+
+    async def close(self) -> None:
+        """Close the connection once the thread is idle."""
+        await self.do(sqlite3.Connection.close)
+        self._thread.shutdown()
+
+
+def _one(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> Row | None:
+    try:
+        return cast("Row | None", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchone())
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _all(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> list[Row]:
+    try:
+        return cast("list[Row]", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchall())
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _run(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
+    try:
+        return connection.execute(sql, dict(zip(_NAMES, values, strict=False))).rowcount
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _open_savepoint(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:
+        _run(connection, "begin immediate", ())
+    _run(connection, "savepoint one_of_the_group", ())
+
+
+def _release_savepoint(connection: sqlite3.Connection) -> None:
+    _run(connection, "release one_of_the_group", ())
+
+
+def _undo_savepoint(connection: sqlite3.Connection) -> None:
+    _run(connection, "rollback to one_of_the_group", ())
+    _run(connection, "release one_of_the_group", ())
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        try:
+            _run(connection, "commit", ())
+        except DatabaseUnavailable:
+            _run(connection, "rollback", ())
+            raise
+
+
+def _translate(error: sqlite3.Error) -> Exception:
+    """The port's own errors for what the world did to us; anything else is our bug and stays what it is."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
+        return UniqueViolation(str(error))
+    return DatabaseUnavailable(str(error)) if name.startswith(_OUTSIDE_CAUSES) else error

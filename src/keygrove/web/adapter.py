@@ -1,0 +1,120 @@
+"""ASGI messages to protocol messages and back; the protocol endpoints as bare ASGI callables."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.discovery import documents, serve
+from keygrove.endpoints.token import refuse, token
+from keygrove.protocol.errors import InvalidRequest, MethodNotAllowed, OAuthError, RequestTooLarge
+from keygrove.protocol.message import Request, Response
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Callee = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 10.0
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole."""
+
+
+def token_endpoint(server: AuthorizationServer) -> Callee:
+    """POST /oauth2/token as a bare ASGI callable."""
+    over_tls = server.policy.issuer.startswith("https://")
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["method"] != "POST":
+                raise MethodNotAllowed("Send a POST request.")
+            if over_tls and scope["scheme"] != "https":
+                raise InvalidRequest(
+                    "Use HTTPS. These credentials crossed the network in the clear: replace the Secret Key."
+                )
+            request = request_of(scope, await read_body(scope, receive, MAX_BODY_BYTES))
+        except OAuthError as error:
+            request = request_of(scope)
+            response = refuse(error, request)
+        except Disconnected:
+            return
+        else:
+            response = await token(server, request)
+        await respond(send, response, request)
+
+    return call
+
+
+def public_documents(server: AuthorizationServer) -> dict[str, Callee]:
+    """The /.well-known documents as bare ASGI callables, by path."""
+
+    def endpoint(document: bytes) -> Callee:
+        async def call(scope: Scope, _receive: Receive, send: Send) -> None:
+            request = request_of(scope)
+            await respond(send, serve(document, request), request)
+
+        return call
+
+    return {path: endpoint(document) for path, document in documents(server).items()}
+
+
+def request_of(scope: Scope, body: bytes = b"") -> Request:
+    """The request as a value; without its body when that is not wanted."""
+    client = scope.get("client")
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
+        secure=scope["scheme"] == "https",
+        address=client[0] if client else "",
+        request_id=request_id(scope),
+    )
+
+
+def request_id(scope: Scope) -> str:
+    """The id of this request: one for logs, answers and the journal."""
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = secrets.token_hex(8)
+    return str(state["request_id"])
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The request's body, in time and within the limit (bytes).
+
+    Raises RequestTooLarge, InvalidRequest when the body comes too slowly, Disconnected.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > limit:
+            raise RequestTooLarge("The request is too large.")
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > limit:
+                    raise RequestTooLarge("The request is too large.")
+                if not message.get("more_body"):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise InvalidRequest("The request took too long to arrive.") from None
+
+
+async def respond(send: Send, response: Response, request: Request) -> None:
+    """Send a response; without its body when the method is HEAD."""
+    body = b"" if request.method == "HEAD" else response.body
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"x-request-id", request.request_id.encode()))
+    if response.status not in (204, 304):
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

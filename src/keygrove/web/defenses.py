@@ -1,0 +1,88 @@
+"""What every page request passes: a sane host, a request id, security headers, an access log line."""
+
+import logging
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from keygrove.web.adapter import Callee, Receive, Scope, Send, request_id
+
+log = logging.getLogger("keygrove.http")
+
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+_HEADERS = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
+)
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+def defended(app: Callee, *, over_tls: bool) -> Callee:
+    """Wrap an application of pages. `over_tls`: browsers are told to come by HTTPS only."""
+    headers = (*_HEADERS, _HSTS) if over_tls else _HEADERS
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        number, started, status = request_id(scope), time.perf_counter(), 500
+
+        async def send_defended(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                present = {name.lower() for name, _ in message["headers"]}
+                added = [header for header in headers if header[0] not in present]
+                if b"cache-control" not in present:
+                    added.append((b"cache-control", b"no-store"))
+                if b"x-request-id" not in present:
+                    added.append((b"x-request-id", number.encode()))
+                message = {**message, "headers": [*message["headers"], *added]}
+            await send(message)
+
+        try:
+            await app(scope, receive, send_defended)
+        finally:
+            log.info(
+                "request",
+                extra={
+                    "request_id": number,
+                    "method": scope["method"][:16],
+                    "route": _route(scope),
+                    "status": status,
+                    "dur_ms": round((time.perf_counter() - started) * 1000, 1),
+                    "ip": scope["client"][0] if scope.get("client") else "",
+                },
+            )
+
+    return call
+
+
+def has_one_host(scope: Scope) -> bool:
+    """Whether a request names its host exactly once and well formed (RFC 9112 §3.2)."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
+
+
+def _route(scope: Scope) -> str:
+    """The path without its query: tokens may travel there."""
+    path: str = scope["path"]
+    return path[:200]

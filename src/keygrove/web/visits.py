@@ -1,0 +1,143 @@
+"""Who is visiting: the session cookie of a signed-in person, or the form cookie of a stranger.
+
+Every form carries a token derived from the visitor's cookie, so that another site cannot make
+the browser send it. Over HTTPS the cookies are `__Host-` ones, bound to this host.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keygrove.management import sign_in
+from keygrove.management.companies import Company
+from keygrove.management.context import Actor, Management
+from keygrove.management.errors import NotFound
+from keygrove.management.sign_in import ABSOLUTE_S, NewSession, Session
+
+_OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~-][A-Za-z0-9/_.?&=~-]*)?")
+_MAX_PATH = 2048
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; `next` is where to go afterwards."""
+
+    def __init__(self, next_path: str) -> None:
+        self.next = next_path
+        super().__init__("sign in first")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A signed-in person's request."""
+
+    session: Session
+    address: str
+    request_id: str
+
+    @property
+    def form_token(self) -> str:
+        """What this person's forms carry in `form_token`."""
+        return self.session.form_token
+
+    def company(self, slug: str) -> tuple[Company, Actor]:
+        """One of the person's companies, and the person as an actor in it. Raises NotFound."""
+        for membership in self.session.memberships:
+            if membership.company.slug == slug:
+                actor = self.session.actor(membership, address=self.address, request_id=self.request_id)
+                return membership.company, actor
+        raise NotFound("There is no such company.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A visitor who is not signed in, known by a random cookie only."""
+
+    cookie: str = field(repr=False)
+    form_token: str = field(repr=False)
+
+
+def management(request: Request) -> Management:
+    """The platform that this application serves."""
+    found: Management = request.app.state.management
+    return found
+
+
+async def current(request: Request) -> Visit | None:
+    """The signed-in visitor, if there is one."""
+    token = request.cookies.get(_name(request, "session"), "")
+    session = await sign_in.find_session(management(request), token) if token else None
+    if session is None:
+        return None
+    return Visit(session, address(request), request.state.request_id)
+
+
+async def signed_in(request: Request) -> Visit:
+    """The signed-in visitor. Raises SignInNeeded."""
+    visit = await current(request)
+    if visit is None:
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        raise SignInNeeded(own_path(wanted) if request.method == "GET" else "/")
+    return visit
+
+
+def stranger(request: Request) -> Stranger:
+    """The visitor of a page that needs no sign-in; give the answer the cookie with `remember`."""
+    cookie = request.cookies.get(_name(request, "form"), "") or secrets.token_urlsafe(32)
+    return Stranger(cookie, management(request).digests.of("form", cookie))
+
+
+def remember(response: Response, request: Request, visitor: Stranger) -> None:
+    """Set the stranger's cookie; it lives as long as the browser is open."""
+    _set_cookie(response, request, "form", visitor.cookie, max_age=None)
+
+
+def begin(response: Response, request: Request, new: NewSession) -> None:
+    """Set the session cookie. The token is fresh: one that was planted before is never used."""
+    _set_cookie(response, request, "session", new.token.reveal(), max_age=ABSOLUTE_S)
+
+
+def end(response: Response, request: Request) -> None:
+    """Forget the session and form cookies."""
+    for kind in ("session", "form"):
+        response.delete_cookie(
+            _name(request, kind), path="/", secure=_over_tls(request), httponly=True, samesite="lax"
+        )
+
+
+def form_tokens(request: Request) -> tuple[str, ...]:
+    """The form tokens that this visitor's forms may carry."""
+    cookies = (request.cookies.get(_name(request, kind), "") for kind in ("session", "form"))
+    return tuple(management(request).digests.of("form", cookie) for cookie in cookies if cookie)
+
+
+def own_path(text: str) -> str:
+    """A path of this site, or `/` for anything that could lead elsewhere."""
+    return text if len(text) <= _MAX_PATH and _OWN_PATH.fullmatch(text) else "/"
+
+
+def address(request: Request) -> str:
+    """The visitor's address; the server has resolved trusted proxies already."""
+    return request.client.host if request.client else ""
+
+
+def _over_tls(request: Request) -> bool:
+    return management(request).issuer.startswith("https://")
+
+
+def _name(request: Request, kind: str) -> str:
+    return f"__Host-keygrove_{kind}" if _over_tls(request) else f"keygrove_{kind}"
+
+
+def _set_cookie(response: Response, request: Request, kind: str, value: str, *, max_age: int | None) -> None:
+    response.set_cookie(
+        _name(request, kind),
+        value,
+        max_age=max_age,
+        path="/",
+        secure=_over_tls(request),
+        httponly=True,
+        samesite="lax",
+    )
