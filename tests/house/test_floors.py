@@ -34,11 +34,11 @@ PACKAGES = {
     "crypto": {"cryptography", "joserfc", "argon2"},
     "sdk": {"cryptography", "joserfc"},
     "storage": {"alembic", "sqlalchemy", "asyncpg"},
-    "endpoints": {"structlog"},
-    "management": {"structlog", "msgspec"},
-    "web": {"starlette", "structlog", "msgspec"},
-    "backoffice": {"starlette", "jinja2", "markupsafe", "structlog"},
-    "api": {"starlette", "fastapi", "pydantic", "msgspec", "structlog"},
+    "endpoints": set[str](),
+    "management": {"msgspec"},
+    "web": {"starlette", "msgspec"},
+    "backoffice": {"starlette", "jinja2", "markupsafe"},
+    "api": {"starlette", "fastapi", "pydantic", "msgspec"},
 }
 # Doors of the SDK to a framework: each is one file, imported only by who has that framework.
 FRAMEWORK_DOORS = {"keygrove.sdk.fastapi": {"fastapi", "starlette"}}

@@ -11,7 +11,8 @@ from house.tree import ROOT, Module, modules
 
 PURE_LIBRARY = {
     "__future__", "abc", "base64", "binascii", "collections", "dataclasses", "enum", "functools", "hashlib",
-    "hmac", "ipaddress", "itertools", "json", "operator", "re", "string", "types", "typing", "unicodedata", "urllib",
+    "hmac", "ipaddress", "itertools", "json", "operator", "re", "string", "types", "typing", "unicodedata",
+    "urllib",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval"}
 
