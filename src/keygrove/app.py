@@ -30,7 +30,11 @@ from keygrove.web.health import health_endpoints
 Clock = Callable[[], float]
 log = logging.getLogger("keygrove")
 _BAD_HOST = (
-    {"type": "http.response.start", "status": 400, "headers": [(b"connection", b"close"), (b"content-length", b"0")]},
+    {
+        "type": "http.response.start",
+        "status": 400,
+        "headers": [(b"connection", b"close"), (b"content-length", b"0")],
+    },
     {"type": "http.response.body", "body": b""},
 )
 
@@ -74,7 +78,7 @@ async def master_key(config: Config, database: Database, *, create: bool = False
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything wired: the authorization server for programs, management for people, one database for both."""
+    """Everything wired: a server for programs, management for people, one database for both."""
 
     server: AuthorizationServer
     management: Management

@@ -63,7 +63,10 @@ class Passwords:
 
 
 def prepare(password: str) -> str:
-    """The password as it is hashed: Unicode NFC, every byte counts (RFC 8265 §4.2). Raises PasswordTooLong."""
+    """The password as it is hashed: Unicode NFC, every byte counts (RFC 8265 §4.2).
+
+    Raises PasswordTooLong.
+    """
     prepared = unicodedata.normalize("NFC", password) if len(password) <= MAX_BYTES else password
     if len(prepared.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise PasswordTooLong

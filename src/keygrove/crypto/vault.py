@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -39,7 +40,7 @@ class Vault:
             return self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError, binascii.Error):
             raise MasterKeyError(
-                f"the master key does not open the signing key {name}: it is another key, or the data was damaged"
+                f"the master key does not open the signing key {name}: one of the two is not the right one"
             ) from None
 
     def __repr__(self) -> str:
@@ -73,7 +74,7 @@ def read_master_key(path: Path) -> bytes | None:
 
 
 def create_master_key(path: Path) -> bytes:
-    """Make a master key and keep it in a new file that only its owner can read; another's is never overwritten.
+    """Make a master key in a new file that only its owner can read; one that exists is left alone.
 
     Safe when two processes start at once: both end with the same key. Raises MasterKeyError.
     """
@@ -84,10 +85,8 @@ def create_master_key(path: Path) -> bytes:
             file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
     finally:
         draft.unlink()
     key = read_master_key(path)

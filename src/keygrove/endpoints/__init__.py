@@ -1,7 +1,7 @@
 """The protocol endpoints: load the facts, decide, commit the decision; then answer.
 
-    context       AuthorizationServer: what every endpoint is handed
-    token         POST /oauth2/token
-    discovery     the /.well-known documents
-    answers       protocol errors as HTTP responses
+context       AuthorizationServer: what every endpoint is handed
+token         POST /oauth2/token
+discovery     the /.well-known documents
+answers       protocol errors as HTTP responses
 """

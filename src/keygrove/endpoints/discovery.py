@@ -6,7 +6,12 @@ from hashlib import sha256
 
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.protocol.message import Request, Response
-from keygrove.protocol.metadata import AUTHORIZATION_SERVER, JWKS_PATH, OPENID_CONFIGURATION, discovery_document
+from keygrove.protocol.metadata import (
+    AUTHORIZATION_SERVER,
+    JWKS_PATH,
+    OPENID_CONFIGURATION,
+    discovery_document,
+)
 
 MAX_AGE_S = 3600
 _METHODS = "GET, HEAD, OPTIONS"

@@ -34,7 +34,8 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
     except DatabaseUnavailable as error:
         log.warning("token unavailable", extra=_who(request, asked) | {"reason": str(error)})
         response = error_response(
-            TemporarilyUnavailable("The server is not able to answer right now."), request_id=request.request_id
+            TemporarilyUnavailable("The server is not able to answer right now."),
+            request_id=request.request_id,
         )
     except Exception:
         log.exception("token failed", extra=_who(request, asked))

@@ -1,13 +1,13 @@
 """What people and programs do with Keygrove, in the product's words; every door calls these functions.
 
-    context          Management: what every function is handed; Actor: who does it
-    errors           what can be wrong with what they ask
-    catalogue        the APIs and the permissions a key can have
-    integrations     integration keys: a key is a confidential client with a name, permissions, a company
-    companies        the customers
-    people           accounts and roles
-    sign_in          sessions, the recent-sign-in check, throttling
-    setup            the one-time link of the first run
-    signing_keys     the issuer's keys, opened from the vault
-    record           writes the journal
+context          Management: what every function is handed; Actor: who does it
+errors           what can be wrong with what they ask
+catalogue        the APIs and the permissions a key can have
+integrations     integration keys: a key is a confidential client with a name, permissions, a company
+companies        the customers
+people           accounts and roles
+sign_in          sessions, the recent-sign-in check, throttling
+setup            the one-time link of the first run
+signing_keys     the issuer's keys, opened from the vault
+record           writes the journal
 """

@@ -30,7 +30,7 @@ class ApiListing:
     audience: str
     name: str
     permissions: tuple[Permission, ...]
-    token_type: TokenType = "at+jwt"
+    token_type: TokenType = "at+jwt"  # noqa: S105 - a media type
 
     def scopes(self) -> tuple[str, ...]:
         """Its scopes, in the order shown."""
@@ -77,9 +77,13 @@ SAMPLE = Catalogue(
             "https://api.understory.io",
             "Understory API",
             (
-                Permission("Bookings", "Who booked what, for when, and how many.", "booking.read", "booking.write"),
+                Permission(
+                    "Bookings", "Who booked what, for when, and how many.", "booking.read", "booking.write"
+                ),
                 Permission("Events", "Dates and times on offer, and the places left.", "event.read"),
-                Permission("Experiences", "What is offered: texts, prices and ticket types.", "experience.read"),
+                Permission(
+                    "Experiences", "What is offered: texts, prices and ticket types.", "experience.read"
+                ),
                 Permission("Marketing consents", "Guests who agreed to hear from you.", "marketing.read"),
                 Permission("Orders", "Payments, refunds and line items.", "order.read"),
                 Permission("Webhooks", "Where changes are sent to.", "webhook.read", "webhook.write"),

@@ -13,6 +13,8 @@ from keygrove.storage import companies
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Transaction
 
+__all__ = ["Company", "add", "by_id", "create", "every", "resume", "slug_of", "suspend"]
+
 _SLUG_CHARACTERS = 40
 
 

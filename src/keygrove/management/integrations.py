@@ -27,7 +27,7 @@ NAME_TAKEN = "Another key of your company has this name. Choose a different one.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationKey:
-    """A key as its company sees it. `permissions` are scopes in the catalogue's order; times are epoch seconds."""
+    """A key as its company sees it. `permissions` are scopes in the catalogue's order, times epoch seconds."""
 
     client_id: str
     name: str
@@ -107,7 +107,9 @@ async def create_key(
     return NewKey(_key(listing), secret)
 
 
-async def list_keys(m: Management, company_id: str, *, search: str = "", after: str = "", limit: int = 50) -> KeyPage:
+async def list_keys(
+    m: Management, company_id: str, *, search: str = "", after: str = "", limit: int = 50
+) -> KeyPage:
     """A page of the company's keys, by name. `search` is part of a name, Client ID, permission or creator.
 
     Raises Invalid (field `after`) for a cursor that is not ours.
@@ -127,7 +129,9 @@ async def get_key(m: Management, actor: Actor, company_id: str, client_id: str) 
             return _key(listing)
         other = await clients.by_id(tx, client_id)
         if other is not None and other.company_id != company_id:
-            await record(tx, m, actor, "key.looked_up", target_id=client_id, company_id=company_id, outcome="refused")
+            await record(
+                tx, m, actor, "key.looked_up", target_id=client_id, company_id=company_id, outcome="refused"
+            )
     raise NotFound("There is no such key.")
 
 
@@ -187,7 +191,13 @@ async def remove_key(m: Management, actor: Actor, company_id: str, client_id: st
         if not await clients.remove(tx, company_id, client_id, at_s=m.now()):
             raise NotFound("There is no such key.")
         await record(
-            tx, m, actor, "key.removed", target_id=client_id, company_id=company_id, detail={"name": before.name}
+            tx,
+            m,
+            actor,
+            "key.removed",
+            target_id=client_id,
+            company_id=company_id,
+            detail={"name": before.name},
         )
 
 
@@ -217,7 +227,9 @@ async def _insert(
         raise Invalid(Fault("name", NAME_TAKEN))
 
 
-def _check(m: Management, name: str, permissions: Sequence[str]) -> tuple[str, tuple[ApiListing, tuple[str, ...]]]:
+def _check(
+    m: Management, name: str, permissions: Sequence[str]
+) -> tuple[str, tuple[ApiListing, tuple[str, ...]]]:
     """The name cleaned, the API, and its scopes in order; every fault at once."""
     faults: list[Fault] = []
     cleaned, chosen = "", None
@@ -281,7 +293,12 @@ def _read_cursor(cursor: str, company_id: str) -> tuple[str, str]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         company, key, client_id = json.loads(base64.urlsafe_b64decode(padded))
-        if company != company_id or not isinstance(key, str) or not isinstance(client_id, str) or "\0" in key + client_id:
+        if (
+            company != company_id
+            or not isinstance(key, str)
+            or not isinstance(client_id, str)
+            or "\0" in key + client_id
+        ):
             raise ValueError
     except (ValueError, TypeError, binascii.Error):
         raise Invalid(Fault("after", "This page of the list does not exist.")) from None

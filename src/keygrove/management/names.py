@@ -17,8 +17,12 @@ def clean_name(text: str, *, field: str, shortest: int = 1, longest: int = 80) -
     name = unicodedata.normalize("NFC", text.strip())
     if not name:
         raise Invalid(Fault(field, "Enter a name."))
-    if any(unicodedata.category(character) in _REFUSED_CATEGORIES or character in _TURNS for character in name):
-        raise Invalid(Fault(field, "Use letters, digits and signs only: no line breaks or invisible characters."))
+    if any(
+        unicodedata.category(character) in _REFUSED_CATEGORIES or character in _TURNS for character in name
+    ):
+        raise Invalid(
+            Fault(field, "Use letters, digits and signs only: no line breaks or invisible characters.")
+        )
     if not shortest <= len(name) <= longest:
         raise Invalid(Fault(field, f"Use {shortest} to {longest} characters."))
     return name

@@ -36,8 +36,7 @@ async def create(
     async with m.database.transaction() as tx:
         if await companies.by_id(tx, company_id) is None:
             raise NotFound("There is no such company.")
-        person = await add(tx, m, actor, draft, password_hash=password_hash, company_id=company_id, role=role)
-    return person
+        return await add(tx, m, actor, draft, password_hash=password_hash, company_id=company_id, role=role)
 
 
 async def prepare(m: Management, *, email: str, name: str, password: str) -> tuple[Person, str]:
@@ -58,7 +57,14 @@ async def prepare(m: Management, *, email: str, name: str, password: str) -> tup
 
 
 async def add(
-    tx: Transaction, m: Management, actor: Actor, draft: Person, *, password_hash: str, company_id: str, role: Role
+    tx: Transaction,
+    m: Management,
+    actor: Actor,
+    draft: Person,
+    *,
+    password_hash: str,
+    company_id: str,
+    role: Role,
 ) -> Person:
     """Store a prepared person, unless the address has an account; make that account a member."""
     person = draft
@@ -69,7 +75,13 @@ async def add(
         person = account.person
     await people.add_member(tx, person.id, company_id, role=role, at_s=m.now())
     await record(
-        tx, m, actor, "person.added", target_id=person.id, company_id=company_id, detail={"email": person.email, "role": role}
+        tx,
+        m,
+        actor,
+        "person.added",
+        target_id=person.id,
+        company_id=company_id,
+        detail={"email": person.email, "role": role},
     )
     return person
 

@@ -20,7 +20,7 @@ async def record(
     outcome: str = "done",
     detail: Mapping[str, object] | None = None,
 ) -> None:
-    """Add a line to the journal: who (actor), did what (action, such as `key.created`), to what, from where."""
+    """Add a line to the journal: who did what (an action such as `key.created`), to what, from where."""
     at_us = int(m.clock() * 1_000_000)
     await journal.append(
         tx,

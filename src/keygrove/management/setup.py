@@ -20,7 +20,7 @@ async def is_needed(m: Management) -> bool:
 
 
 async def new_link(m: Management) -> Secret:
-    """A fresh token for `/setup?token=…`, good once and for 30 minutes. Raises NotFound after the first run."""
+    """A token for `/setup?token=…`, good once, for 30 minutes. Raises NotFound after the first run."""
     if not await is_needed(m):
         raise NotFound("Keygrove is set up already.")
     token = new_setup_token()

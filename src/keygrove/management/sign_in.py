@@ -103,7 +103,9 @@ async def begin(
     token, now = new_session_token(), m.now()
     digest = m.digests.of("session", token.reveal())
     stored = StoredSession(digest=digest, person=person, created_at_s=now, seen_at_s=now, confirmed_at_s=now)
-    actor = Actor(kind="person", id=person.id, name=person.name, role="auditor", address=address, request_id=request_id)
+    actor = Actor(
+        kind="person", id=person.id, name=person.name, role="auditor", address=address, request_id=request_id
+    )
     async with m.database.transaction() as tx:
         await sessions.insert(tx, stored, address=address, user_agent=user_agent[:256])
         if attempt is not None:
@@ -130,7 +132,10 @@ async def find_session(m: Management, token: str) -> Session | None:
 
 
 async def confirm(m: Management, session: Session, password: str, *, address: str) -> None:
-    """Prove again who one is, for the next ten minutes. Raises Invalid (field `password`), Throttled, TooBusy."""
+    """Prove again who one is, for the next ten minutes.
+
+    Raises Invalid (field `password`), Throttled, TooBusy.
+    """
     attempt = await _attempt(m, account=email_key(session.person.email), address=address)
     async with m.database.transaction() as tx:
         account = await people.by_id(tx, session.person.id)
@@ -157,7 +162,7 @@ async def sign_out(m: Management, session: Session, *, address: str, request_id:
 
 
 async def _attempt(m: Management, *, account: str, address: str) -> str:
-    """Note an attempt before its password is looked at, so that attempts at one instant all count. Raises Throttled."""
+    """Note an attempt before its password is looked at: those at one instant all count. Raises Throttled."""
     attempt, now = secrets.token_hex(16), m.now()
     async with m.database.transaction() as tx:
         # The write comes first: it takes the turn, so that no rival counts at the same time.

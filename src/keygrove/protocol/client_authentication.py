@@ -42,7 +42,9 @@ def read_credentials(request: Request, parameters: Parameters) -> Credentials:
     client_secret = parameters.one("client_secret")
     if authorization is not None:
         if client_secret is not None:
-            raise InvalidRequest("Send the credentials in the Authorization header or in the body, not in both.")
+            raise InvalidRequest(
+                "Send the credentials in the Authorization header or in the body, not in both."
+            )
         credentials = read_basic(authorization)
         if client_id is not None and client_id != credentials.client_id:
             raise InvalidRequest("client_id differs from the one in the Authorization header.")

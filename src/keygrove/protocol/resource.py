@@ -19,7 +19,7 @@ class Api:
 
     audience: str
     scopes: frozenset[str]
-    token_type: TokenType = "at+jwt"
+    token_type: TokenType = "at+jwt"  # noqa: S105 - a media type
     lifetime_s: int = 3600
 
 

@@ -71,7 +71,9 @@ def parse_token_request(request: Request) -> TokenRequest:
     if grant_type is None:
         raise InvalidRequest("grant_type is missing.")
     if grant_type not in GRANTS:
-        raise UnsupportedGrantType("This grant type is not supported.", detail=f"asked for {grant_type[:60]!r}")
+        raise UnsupportedGrantType(
+            "This grant type is not supported.", detail=f"asked for {grant_type[:60]!r}"
+        )
     return TokenRequest(
         grant_type=grant_type,
         credentials=read_credentials(request, parameters),

@@ -51,7 +51,9 @@ async def by_id(tx: Transaction, client_id: str) -> Client | None:
     )
 
 
-async def insert(tx: Transaction, listing: ClientListing, *, name_key: str, secret_digest: str, grant_types: str) -> bool:
+async def insert(
+    tx: Transaction, listing: ClientListing, *, name_key: str, secret_digest: str, grant_types: str
+) -> bool:
     """Add a client. False when its company has an active client of that name already."""
     added = await tx.run(
         """
@@ -87,7 +89,9 @@ async def active(tx: Transaction, company_id: str, client_id: str) -> ClientList
     return None if row is None else _listing(row)
 
 
-async def page(tx: Transaction, company_id: str, *, search: str, after: tuple[str, str], limit: int) -> list[ClientListing]:
+async def page(
+    tx: Transaction, company_id: str, *, search: str, after: tuple[str, str], limit: int
+) -> list[ClientListing]:
     """Active clients by name, from the one after `after` (name_key, client_id) on.
 
     `search` is a part of the name (in its folded form), of the client id or of the scope.
@@ -141,7 +145,10 @@ async def update(tx: Transaction, listing: ClientListing, *, name_key: str) -> b
 async def remove(tx: Transaction, company_id: str, client_id: str, *, at_s: int) -> bool:
     """Remove a client for good; its row stays for the record. False when it is gone already."""
     touched = await tx.run(
-        "update clients set removed_at_s = $1 where client_id = $2 and company_id = $3 and removed_at_s is null",
+        """
+        update clients set removed_at_s = $1
+        where client_id = $2 and company_id = $3 and removed_at_s is null
+        """,
         at_s,
         client_id,
         company_id,

@@ -21,7 +21,10 @@ class Company:
 async def insert(tx: Transaction, company: Company) -> bool:
     """Add a company. False when the slug is taken."""
     added = await tx.run(
-        "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4) on conflict (slug) do nothing",
+        """
+        insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)
+        on conflict (slug) do nothing
+        """,
         company.id,
         company.slug,
         company.name,
@@ -44,7 +47,9 @@ async def all_by_name(tx: Transaction) -> list[Company]:
 
 async def set_suspended(tx: Transaction, company_id: str, at_s: int | None) -> bool:
     """Suspend a company at a time, or lift it with None. False when there is no such company."""
-    return await tx.run("update companies set suspended_at_s = $1 where company_id = $2", at_s, company_id) == 1
+    return (
+        await tx.run("update companies set suspended_at_s = $1 where company_id = $2", at_s, company_id) == 1
+    )
 
 
 def from_row(row: Row) -> Company:

@@ -28,15 +28,17 @@ async def check(database: Database) -> None:
     """Return when the schema is the one this version needs. Raises SchemaMismatch."""
     found = await version(database)
     if found is None or found < VERSION:
-        raise SchemaMismatch("the database has an older schema than this version needs; run: keygrove migrate")
+        raise SchemaMismatch(
+            "the database has an older schema than this version needs; run: keygrove migrate"
+        )
     if found > VERSION:
         raise SchemaMismatch(
-            f"the database has schema {found}, which a newer Keygrove made; this one knows {VERSION}. Start the newer one."
+            f"a newer Keygrove made the database (schema {found}; this one knows {VERSION}): start the newer one"
         )
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Bring a SQLite file to VERSION, step by step; each step is one transaction, and done steps are skipped."""
+    """Bring a SQLite file to VERSION; each step is one transaction, and done steps are skipped."""
     # Alembic and SQLAlchemy take half a second to import and are needed here only.
     from alembic import command
     from alembic.config import Config
@@ -44,7 +46,7 @@ def migrate_sqlite(path: Path) -> None:
 
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
-    # pysqlite begins transactions late, and never around DDL: take that over (SQLAlchemy's documented recipe).
+    # pysqlite begins transactions late, and never around DDL: SQLAlchemy says to take that over so.
     @event.listens_for(engine, "connect")
     def autocommit(connection: Any, _record: Any) -> None:
         connection.isolation_level = None

@@ -21,7 +21,8 @@ async def insert(tx: Transaction, session: StoredSession, *, address: str, user_
     """Add a session."""
     await tx.run(
         """
-        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s, address, user_agent)
+        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s,
+                              address, user_agent)
         values ($1, $2, $3, $4, $5, $6, $7)
         """,
         session.digest,
@@ -58,18 +59,30 @@ async def by_digest(tx: Transaction, digest: str) -> StoredSession | None:
 
 async def touch(tx: Transaction, digest: str, *, seen_at_s: int) -> None:
     """Note when the session was last used."""
-    await tx.run("update sessions set seen_at_s = $1 where session_digest = $2 and ended_at_s is null", seen_at_s, digest)
+    await tx.run(
+        "update sessions set seen_at_s = $1 where session_digest = $2 and ended_at_s is null",
+        seen_at_s,
+        digest,
+    )
 
 
 async def confirm(tx: Transaction, digest: str, *, at_s: int) -> None:
     """Note that the person proved again who they are."""
-    await tx.run("update sessions set confirmed_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest)
+    await tx.run(
+        "update sessions set confirmed_at_s = $1 where session_digest = $2 and ended_at_s is null",
+        at_s,
+        digest,
+    )
 
 
 async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
     """End a session. False when it had ended."""
     return (
-        await tx.run("update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest)
+        await tx.run(
+            "update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null",
+            at_s,
+            digest,
+        )
         == 1
     )
 
@@ -135,13 +148,18 @@ async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
 
 async def insert_setup_link(tx: Transaction, token_digest: str, *, expires_at_s: int) -> None:
     """Add a one-time set-up link."""
-    await tx.run("insert into setup_links (token_digest, expires_at_s) values ($1, $2)", token_digest, expires_at_s)
+    await tx.run(
+        "insert into setup_links (token_digest, expires_at_s) values ($1, $2)", token_digest, expires_at_s
+    )
 
 
 async def setup_link_is_open(tx: Transaction, token_digest: str, *, now_s: int) -> bool:
     """Whether a set-up link can still be used."""
     row = await tx.one(
-        "select 1 as one from setup_links where token_digest = $1 and used_at_s is null and expires_at_s > $2",
+        """
+        select 1 as one from setup_links
+        where token_digest = $1 and used_at_s is null and expires_at_s > $2
+        """,
         token_digest,
         now_s,
     )
@@ -151,7 +169,10 @@ async def setup_link_is_open(tx: Transaction, token_digest: str, *, now_s: int) 
 async def use_setup_link(tx: Transaction, token_digest: str, *, now_s: int) -> bool:
     """Spend a set-up link. False when it was used or has expired."""
     touched = await tx.run(
-        "update setup_links set used_at_s = $2 where token_digest = $1 and used_at_s is null and expires_at_s > $2",
+        """
+        update setup_links set used_at_s = $2
+        where token_digest = $1 and used_at_s is null and expires_at_s > $2
+        """,
         token_digest,
         now_s,
     )

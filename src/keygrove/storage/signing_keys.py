@@ -35,7 +35,10 @@ async def insert_first(tx: Transaction, key: StoredSigningKey) -> bool:
 async def newest_first(tx: Transaction) -> list[StoredSigningKey]:
     """Every signing key."""
     rows = await tx.all(
-        "select kid, algorithm, public_jwk, private_sealed, created_at_s from signing_keys order by created_at_s desc, kid"
+        """
+        select kid, algorithm, public_jwk, private_sealed, created_at_s
+        from signing_keys order by created_at_s desc, kid
+        """
     )
     return [
         StoredSigningKey(

@@ -34,7 +34,9 @@ T = TypeVar("T")
 def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
     """A connection in autocommit mode that syncs each commit to disk. Raises DatabaseUnavailable."""
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         connection.row_factory = sqlite3.Row
         connection.execute(f"pragma busy_timeout = {busy_ms}")
         connection.execute("pragma journal_mode = wal")

@@ -27,7 +27,9 @@ class CrossSite(BadForm):
     """A form post that did not come from a page of ours."""
 
     def __init__(self) -> None:
-        super().__init__("This form was not sent from its own page. Go back, reload the page and try again.", status=403)
+        super().__init__(
+            "This form was not sent from its own page. Go back, reload the page and try again.", status=403
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,16 @@ async def read_form(request: Request) -> Form:
 def refuse_cross_site(request: Request) -> None:
     """Raise CrossSite when the browser says that another site sent this request.
 
-    A browser that says nothing (no `Sec-Fetch-Site`, `Origin` absent or null) is held by the form token alone.
+    A browser that says nothing (no `Sec-Fetch-Site`, no `Origin`) is held by the form token alone.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "null")
     if site is not None:
         if site not in ("same-origin", "none"):
             raise CrossSite
-    elif origin != "null" and origin not in (management(request).issuer, f"{request.url.scheme}://{_host(request)}"):
+    elif origin != "null" and origin not in (
+        management(request).issuer,
+        f"{request.url.scheme}://{_host(request)}",
+    ):
         raise CrossSite
 
 

@@ -2,8 +2,8 @@
 
 from alembic import context
 
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=None, transaction_per_migration=True
+)
 with context.begin_transaction():
-    context.configure(
-        connection=context.config.attributes["connection"], target_metadata=None, transaction_per_migration=True
-    )
     context.run_migrations()

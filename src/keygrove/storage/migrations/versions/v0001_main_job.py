@@ -106,8 +106,3 @@ def upgrade() -> None:
     for statement in TABLES.split(";"):
         if statement.strip():
             op.execute(statement)
-
-
-def downgrade() -> None:
-    """Going back is done by restoring a backup."""
-    raise NotImplementedError("restore a backup instead")
