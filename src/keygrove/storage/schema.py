@@ -33,7 +33,7 @@ async def check(database: Database) -> None:
         )
     if found > VERSION:
         raise SchemaMismatch(
-            f"a newer Keygrove made the database (schema {found}; this one knows {VERSION}): start the newer one"
+            f"a newer Keygrove made the database (schema {found}; this one knows {VERSION}): start that one"
         )
 
 

@@ -1,0 +1,164 @@
+"""A Keygrove that really runs: `keygrove serve` as a process of its own, over sockets, on a database of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+
+from keygrove.app import open_house, prepare
+from keygrove.config import load
+from keygrove.management import companies, integrations, people
+from keygrove.management.context import OPERATOR, Management, Role
+
+T = TypeVar("T")
+AUDIENCE = "https://api.understory.io"
+READY_WITHIN_S = 15
+PASSWORD = "a clearing in a forest"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An integration key with its secret, as a customer's program has it."""
+
+    client_id: str
+    client_secret: str
+    company_id: str
+
+
+@dataclass(slots=True)
+class RunningServer:
+    """A server process, and a way to its data from beside it."""
+
+    url: str
+    environ: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes]
+    company_id: str = ""
+    slug: str = ""
+    names: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
+
+    def manage(self, act: Callable[[Management], Awaitable[T]]) -> T:
+        """Do something through the management functions, on the same database, from this process."""
+
+        async def run() -> T:
+            house = await open_house(load(environ=self.environ))
+            try:
+                return await act(house.management)
+            finally:
+                await house.database.close()
+
+        return asyncio.run(run())
+
+    def new_company(self, name: str) -> companies.Company:
+        """Add a company."""
+        return self.manage(lambda m: companies.create(m, OPERATOR, name))
+
+    def new_key(self, *permissions: str, company_id: str = "", name: str = "") -> Key:
+        """Make a key; by default of the first company, for marketing consents."""
+        company_id = company_id or self.company_id
+        new = self.manage(
+            lambda m: integrations.create_key(
+                m,
+                OPERATOR,
+                company_id,
+                name=name or f"key number {next(self.names)}",
+                permissions=permissions or ("marketing.read",),
+            )
+        )
+        return Key(new.key.client_id, new.client_secret.reveal(), company_id)
+
+    def new_person(self, email: str, *, role: Role = "admin", company_id: str = "") -> people.Person:
+        """Add a person with PASSWORD."""
+        return self.manage(
+            lambda m: people.create(
+                m,
+                OPERATOR,
+                company_id=company_id or self.company_id,
+                email=email,
+                password=PASSWORD,
+                role=role,
+            )
+        )
+
+    def log_text(self) -> str:
+        """Everything the server has printed so far."""
+        return self.log.read_text(errors="replace")
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_server(
+    folder: Path, *, workers: int = 1, settings: Mapping[str, str] | None = None
+) -> Iterator[RunningServer]:
+    """Start `keygrove serve` in `folder`, with one company, and stop it at the end."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
+    environ = {
+        **own,
+        "KEYGROVE_DATA_DIR": str(folder / "data"),
+        "KEYGROVE_DATABASE": f"sqlite:///{folder / 'data' / 'keygrove.db'}",
+        "KEYGROVE_ISSUER": url,
+        "KEYGROVE_PORT": str(port),
+        "KEYGROVE_LOG_LEVEL": "debug",
+        **(settings or {}),
+    }
+    asyncio.run(prepare(load(environ=environ, folder=folder)))
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "keygrove.cli.main", "serve", "--workers", str(workers)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
+    try:
+        server = RunningServer(url, environ, log, process)
+        company = server.new_company("Acme")
+        server.company_id, server.slug = company.id, company.slug
+        wait_until_ready(server)
+        yield server
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(server: RunningServer) -> None:
+    """Return once /readyz answers 200. Raises AssertionError with the log when it does not."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if httpx2.get(f"{server.url}/readyz").status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"the server did not get ready:\n{server.log_text()}")
+
+
+def ask_for_token(server: RunningServer, key: Key, **changes: str) -> httpx2.Response:
+    """Post a token request as the reference's curl does; `changes` replace or add parameters."""
+    form = {
+        "grant_type": "client_credentials",
+        "scope": "openid marketing.read",
+        "audience": AUDIENCE,
+        "client_id": key.client_id,
+        "client_secret": key.client_secret,
+    }
+    return httpx2.post(f"{server.url}/oauth2/token", data={**form, **changes})
