@@ -1,4 +1,4 @@
-"""A Keygrove that really runs: `keygrove serve` as a process of its own, over sockets, on a database of its own."""
+"""A Keygrove that really runs: `keygrove serve` as its own process, over sockets, on its own database."""
 
 import asyncio
 import os

@@ -24,19 +24,11 @@ from keygrove.storage import schema
 from keygrove.storage.database import Database
 from keygrove.storage.sqlite import SqliteDatabase
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
-from keygrove.web.defenses import defended, has_one_host
+from keygrove.web.defenses import defended, refusal, refuse
 from keygrove.web.health import health_endpoints
 
 Clock = Callable[[], float]
 log = logging.getLogger("keygrove")
-_BAD_HOST = (
-    {
-        "type": "http.response.start",
-        "status": 400,
-        "headers": [(b"connection", b"close"), (b"content-length", b"0")],
-    },
-    {"type": "http.response.body", "body": b""},
-)
 
 
 async def prepare(config: Config) -> None:
@@ -128,9 +120,8 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] != "http" or self._pages is None:
             return
-        elif not has_one_host(scope):
-            for message in _BAD_HOST:
-                await send(message)
+        elif status := refusal(scope):
+            await refuse(send, status)
         else:
             await self._endpoints.get(scope["path"], self._pages)(scope, receive, send)
 

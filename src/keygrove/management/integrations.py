@@ -27,7 +27,7 @@ NAME_TAKEN = "Another key of your company has this name. Choose a different one.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationKey:
-    """A key as its company sees it. `permissions` are scopes in the catalogue's order; times are in seconds."""
+    """A key as its company sees it. `permissions` are scopes in the catalogue order; times are seconds."""
 
     client_id: str
     name: str

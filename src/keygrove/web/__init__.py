@@ -1,7 +1,7 @@
 """HTTP stops here: framework messages become protocol messages or page requests, and back.
 
 adapter       ASGI <-> protocol.message, and the bare callables of the protocol endpoints
-defenses      what every request passes: host, size and time limits, security headers, request id
+defenses      what every request passes: host and head checked, security headers, request id
 forms         form posts of pages, cross-site posts refused
 visits        who is signed in: the session cookie
 health        /livez, /readyz, /version

@@ -10,6 +10,8 @@ from keygrove.web.adapter import Callee, Receive, Scope, Send, request_id
 
 log = logging.getLogger("keygrove.http")
 
+MAX_HEAD_BYTES = 16 * 1024
+MAX_HEADERS = 100
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 CSP = "; ".join(
     (
@@ -76,10 +78,34 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
     return call
 
 
-def has_one_host(scope: Scope) -> bool:
-    """Whether a request names its host exactly once and well formed (RFC 9112 §3.2)."""
-    hosts = [value for name, value in scope["headers"] if name == b"host"]
-    return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
+def refusal(scope: Scope) -> int | None:
+    """The status that refuses a request for its head alone; None when the head is sane.
+
+    400 unless it names its host exactly once, well formed (RFC 9112 §3.2); 431 when it is too large
+    (RFC 6585 §5).
+    """
+    hosts = size = 0
+    headers = scope["headers"]
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name == b"host":
+            hosts += 1 if _HOST.fullmatch(value) else 2
+    if size > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
+        return 431
+    return None if hosts == 1 else 400
+
+
+async def refuse(send: Send, status: int) -> None:
+    """Answer with a bare status, and close."""
+    headers = [
+        (b"connection", b"close"),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-length", b"2"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{}"})
 
 
 def _route(scope: Scope) -> str:

@@ -1,0 +1,105 @@
+"""The limits of one connection, which an ASGI application cannot set itself: time, size and number.
+
+A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES; a reader that does
+not read is cut off; when there are too many connections, the one that is idle longest goes.
+"""
+
+import asyncio
+import sys
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_TIMEOUT_S = 10.0
+FLUSH_TIMEOUT_S = 10.0
+MAX_HEAD_BYTES = 16 * 1024
+MAX_CONNECTIONS = 4096
+
+_idle: dict["LimitedConnection", None] = {}
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection, with limits."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Make room when there are too many connections, and start to wait for the first request."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn narrows asyncio's own signature
+        if len(self.connections) > MAX_CONNECTIONS and _idle:
+            next(iter(_idle)).timeout_keep_alive_handler()
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; refuse a head that outgrows its limit before it is complete."""
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if (
+            self._head_timer is not None
+            and self._head_bytes > MAX_HEAD_BYTES
+            and not self.transport.is_closing()
+        ):
+            self.refuse(431, "Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """A request begins: it has a limited time to show its head."""
+        super().on_message_begin()
+        _idle.pop(self, None)
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the application takes over."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The connection is idle until its next request."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self.pipeline:
+            _idle[self] = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close; cut the connection when the other side does not take what is left to send."""
+        super().timeout_keep_alive_handler()
+        _idle.pop(self, None)
+        self.loop.call_later(FLUSH_TIMEOUT_S, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, and methods that HTTP does not know."""
+        if isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
+            self.refuse(501, "Not Implemented")
+        else:
+            self.refuse(400, "Bad Request")
+
+    def refuse(self, status: int, phrase: str) -> None:
+        """Answer without the application, and close."""
+        self._stop_waiting()
+        self.transport.write(
+            f"HTTP/1.1 {status} {phrase}\r\n"
+            "content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            "content-length: 2\r\nconnection: close\r\n\r\n{}".encode()
+        )
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
+
+    def _stop_waiting(self) -> None:
+        _idle.pop(self, None)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.refuse(408, "Request Timeout")
