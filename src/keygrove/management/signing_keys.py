@@ -32,7 +32,7 @@ async def ensure(database: Database, vault: Vault, *, now: int) -> None:
 
 
 async def load(database: Database, vault: Vault) -> Keyring:
-    """Open every signing key; the newest signs. Raises MasterKeyError when one stays shut or there is none."""
+    """Open every key; the newest signs. Raises MasterKeyError when one stays shut or there is none."""
     async with database.transaction() as tx:
         stored = await signing_keys.newest_first(tx)
     if not stored:

@@ -10,9 +10,10 @@ import sys
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from keygrove.web.defenses import MAX_HEAD_BYTES
+
 HEAD_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 10.0
-MAX_HEAD_BYTES = 16 * 1024
 MAX_CONNECTIONS = 4096
 
 _idle: dict["LimitedConnection", None] = {}
@@ -72,7 +73,7 @@ class LimitedConnection(HttpToolsProtocol):
         _idle.pop(self, None)
         self.loop.call_later(FLUSH_TIMEOUT_S, self.transport.abort)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, not ours
         """Refuse what is not HTTP, and methods that HTTP does not know."""
         if isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
             self.refuse(501, "Not Implemented")
