@@ -1,0 +1,11 @@
+"""The command `keygrove`. Heavy modules are imported inside the commands, so that `--help` is instant.
+
+main                    the entry point; one line for every error, never a trace
+output                  JSON, tables and times
+work                    opens the house for one command
+serve, workers          the server: a supervisor and its worker processes
+demo                    Keygrove and a small protected API, filled and ready
+settings                init, config check
+upkeep                  migrate, setup-link, version
+companies, people, keys what people do in Backoffice, at the command line
+"""

@@ -1,0 +1,223 @@
+"""`keygrove demo`: Keygrove and a small protected API as two processes, filled and ready to try."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keygrove.cli.output import CommandFailed, Json, members
+
+if TYPE_CHECKING:
+    from keygrove.demo.seed import Credentials
+
+_HOST = "127.0.0.1"
+_READY_WITHIN_S = 30
+_STOPPED_WITHIN_S = 20
+_STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_WATCHED = {*_STOP, signal.SIGCHLD}
+_API = [
+    "-m",
+    "uvicorn",
+    "--factory",
+    "keygrove.demo.api:from_environment",
+    "--no-access-log",
+    "--no-server-header",
+]
+
+
+def demo(
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the demo keeps its data.")] = Path(
+        ".demo"
+    ),
+    port: Annotated[int, typer.Option("--port", help="The port of Keygrove.")] = 8400,
+    api_port: Annotated[int, typer.Option("--api-port", help="The port of the protected API.")] = 8401,
+    as_json: Json = False,
+) -> None:
+    """Start Keygrove and a small API that it protects, and print how to try them. Ctrl-C stops both."""
+    from keygrove.config import load
+
+    issuer, api = f"http://{_HOST}:{port}", f"http://{_HOST}:{api_port}"
+    folder = data_dir.resolve()
+    for taken, option in ((port, "--port"), (api_port, "--api-port")):
+        _refuse_taken_port(taken, option)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
+    serving = {
+        **environ,
+        "KEYGROVE_DATA_DIR": str(folder),
+        "KEYGROVE_ISSUER": issuer,
+        "KEYGROVE_PORT": str(port),
+        "KEYGROVE_WORKERS": "2",
+        "KEYGROVE_PLATFORM_NAME": "Understory",
+    }
+    load(environ=serving, folder=folder)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    credentials = _seeded(serving, folder)
+    guarding = {
+        **environ,
+        "KEYGROVE_ISSUER": issuer,
+        "KEYGROVE_DEMO_COMPANIES": str(folder / "companies.json"),
+    }
+    commands = {
+        "keygrove": ([sys.executable, "-m", "keygrove.cli.main", "serve"], serving, f"{issuer}/readyz"),
+        "api": (
+            [sys.executable, *_API, "--host", _HOST, "--port", str(api_port)],
+            guarding,
+            f"{api}/v1/status",
+        ),
+    }
+    with contextlib.ExitStack() as running:
+        children = {
+            name: running.enter_context(_child(name, command, environ, folder))
+            for name, (command, environ, _) in commands.items()
+        }
+        if _wait_until_ready(children, {name: url for name, (_, _, url) in commands.items()}, folder):
+            _tell(credentials, issuer, api, as_json)
+            _wait_for_the_end(children, folder)
+
+
+def _refuse_taken_port(port: int, option: str) -> None:
+    from keygrove.cli.workers import listen
+
+    try:
+        listen(_HOST, port).close()
+    except OSError:
+        raise CommandFailed(
+            f"port {port} is taken: stop the program that uses it, or choose another one with {option}"
+        ) from None
+
+
+def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
+    """Prepare the database and fill it."""
+    import asyncio
+    import logging
+
+    from keygrove.app import open_house, prepare
+    from keygrove.config import load
+    from keygrove.demo.seed import DemoDamaged, seed
+
+    logging.disable(logging.WARNING)
+
+    async def fill() -> "Credentials":
+        settings = load(environ=environ, folder=folder)
+        await prepare(settings)
+        house = await open_house(settings)
+        try:
+            return await seed(house.management, folder)
+        finally:
+            await house.database.close()
+
+    try:
+        return asyncio.run(fill())
+    except DemoDamaged as error:
+        raise CommandFailed(str(error)) from None
+
+
+@contextlib.contextmanager
+def _child(
+    name: str, command: list[str], environ: Mapping[str, str], folder: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of its own group, so that Ctrl-C reaches the demo alone; stopped at the end of the block."""
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED),
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(
+    children: Mapping[str, "subprocess.Popen[bytes]"], addresses: Mapping[str, str], folder: Path
+) -> bool:
+    """True once both answer, False when told to stop first. Raises CommandFailed."""
+    deadline = time.monotonic() + _READY_WITHIN_S
+    waiting = dict(addresses)
+    while waiting:
+        _refuse_the_dead(children, folder)
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"{next(iter(waiting))} did not get ready; its log is in {folder}")
+        waiting = {name: url for name, url in waiting.items() if not _answers(url)}
+        caught = signal.sigtimedwait(_STOP, 0.05 if waiting else 0)
+        if caught is not None:
+            return False
+    return True
+
+
+def _answers(url: str) -> bool:
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of our own
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _refuse_the_dead(children: Mapping[str, "subprocess.Popen[bytes]"], folder: Path) -> None:
+    for name, process in children.items():
+        if process.poll() is not None:
+            raise CommandFailed(f"{name} stopped by itself; {folder / f'{name}.log'} says why")
+
+
+def _wait_for_the_end(children: Mapping[str, "subprocess.Popen[bytes]"], folder: Path) -> None:
+    """Return when told to stop. Raises CommandFailed when a process stops by itself."""
+    while signal.sigwait(_WATCHED) not in _STOP:
+        _refuse_the_dead(children, folder)
+
+
+def _tell(credentials: "Credentials", issuer: str, api: str, as_json: bool) -> None:
+    from keygrove.backoffice.examples import examples
+    from keygrove.demo.api import AUDIENCE
+
+    token = examples(
+        token_url=f"{issuer}/oauth2/token",
+        audience=AUDIENCE,
+        scope="openid marketing.read",
+        client_id=credentials.client_id,
+        client_secret=credentials.client_secret,
+    )[0].text
+    call = f"curl '{api}/v1/marketing-consents?limit=3' \\\n  -H 'Authorization: Bearer ACCESS_TOKEN'"
+    places = {"sign_in": f"{issuer}/sign-in", "issuer": issuer, "api": api, "audience": AUDIENCE}
+    shown = {name: getattr(credentials, name) for name in ("email", "password", "client_id", "client_secret")}
+    if as_json:
+        print(json.dumps({**places, **shown, "token_command": token, "api_command": call}), flush=True)
+        return
+    lines = [
+        ("Backoffice", places["sign_in"]),
+        ("E-mail", credentials.email),
+        ("Password", credentials.password),
+        ("Client ID", credentials.client_id),
+        ("Secret Key", credentials.client_secret),
+    ]
+    print(
+        f"The demo is running. Ctrl-C stops it.\n\n{members(lines)}\n\n"
+        f"Get a token:\n\n{token}\n\nThen put it into a request to the API:\n\n{call}\n",
+        flush=True,
+    )
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Add this command at the top level."""
+    commands.command("demo")(demo)

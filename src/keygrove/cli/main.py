@@ -1,0 +1,72 @@
+"""The entry point: an error is one line on standard error and exit code 1, or 2 for wrong usage or settings."""
+
+import sys
+
+import typer
+
+from keygrove.cli import companies, demo, keys, people, serve, settings, upkeep
+from keygrove.cli.output import CommandFailed
+
+commands = typer.Typer(
+    name="keygrove",
+    help="API keys for a platform's customers: Backoffice, OAuth 2.0 token endpoint, SDK.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+demo.add_to(commands)
+serve.add_to(commands)
+settings.add_to(commands)
+upkeep.add_to(commands)
+commands.add_typer(companies.commands, name="company")
+commands.add_typer(people.commands, name="person")
+commands.add_typer(keys.commands, name="key")
+
+
+def main() -> None:
+    """Run the command line's command."""
+    try:
+        commands()
+    except CommandFailed as error:
+        _fail([str(error)], 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        _fail(*_explained(error))
+
+
+def _fail(lines: list[str], code: int) -> None:
+    for line in lines:
+        print(f"keygrove: {' '.join(line.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _explained(error: Exception) -> tuple[list[str], int]:
+    """The lines and the exit code for an error from below."""
+    from keygrove.config import ConfigInvalid
+    from keygrove.crypto.vault import MasterKeyError
+    from keygrove.management.errors import Invalid, ManagementError
+    from keygrove.storage.database import DatabaseUnavailable
+    from keygrove.storage.schema import SchemaMismatch
+
+    match error:
+        case ConfigInvalid():
+            return [str(fault) for fault in error.faults], 2
+        case Invalid():
+            return ["; ".join(f"{fault.field}: {fault.message}" for fault in error.faults)], 1
+        case ManagementError() | MasterKeyError() | SchemaMismatch():
+            return [str(error)], 1
+        case DatabaseUnavailable():
+            return [f"the database is not available: {error}"], 1
+        case OSError():
+            return [str(error)], 1
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" ({place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno})" if place else ""
+    return [f"this is a fault of Keygrove: {type(error).__name__}: {error}{where}"], 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""`keygrove serve`: prepares once, then lets workers serve."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keygrove.cli.output import CommandFailed, Json, time_text
+from keygrove.cli.upkeep import setup_url
+
+if TYPE_CHECKING:
+    import socket
+
+    from keygrove.config import Config
+
+_GRACE_S = 10
+
+
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="How many worker processes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run Keygrove until it is told to stop. Logs go to standard output, one JSON object a line."""
+    import asyncio
+    import logging
+    import os
+
+    # The workers inherit these modules instead of importing them again.
+    import keygrove.web.connection
+    from keygrove import app, config, logs
+    from keygrove.cli.workers import Supervisor, listen
+    from keygrove.config_sources import environment_of
+
+    del keygrove.web.connection
+    flags = {"host": host, "port": port, "workers": workers}
+    settings = config.load(flags)
+    os.environ.update(environment_of(flags))
+    logs.configure(settings.log_level)
+    log = logging.getLogger("keygrove")
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        raise CommandFailed(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    asyncio.run(app.prepare(settings))
+    if settings.catalogue_is_sample:
+        log.info("no catalogue is configured; the sample catalogue is used")
+    _tell_set_up_link(asyncio.run(_setup_link(settings)), as_json)
+    log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
+                               "workers": settings.workers})  # fmt: skip
+    sys.exit(Supervisor(lambda bound: _work(settings, bound), listener, settings.workers).run())
+
+
+async def _setup_link(settings: "Config") -> tuple[str, str | None] | None:
+    """The address of the set-up page and its end, when nobody can sign in yet."""
+    from keygrove.app import open_house
+    from keygrove.management import setup
+
+    house = await open_house(settings)
+    try:
+        if not await setup.is_needed(house.management):
+            return None
+        token = await setup.new_link(house.management)
+        expires_at = time_text(house.management.now() + setup.LINK_LIFE_S)
+        return setup_url(settings.issuer, token.reveal()), expires_at
+    finally:
+        await house.database.close()
+
+
+def _tell_set_up_link(link: tuple[str, str | None] | None, as_json: bool) -> None:
+    """On standard error: the link is a secret, and logs are kept."""
+    if link is None:
+        return
+    url, expires_at = link
+    if as_json:
+        print(json.dumps({"setup_url": url, "expires_at": expires_at}), file=sys.stderr)
+    else:
+        print(
+            f"Nobody can sign in yet. Open this link, once, before {expires_at}:\n\n  {url}\n",
+            file=sys.stderr,
+        )
+
+
+def _work(settings: "Config", bound: "socket.socket") -> None:
+    """What one worker does: serve the application on the bound socket."""
+    import uvicorn
+
+    from keygrove.web.connection import LimitedConnection
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            "keygrove.app:from_environment",
+            factory=True,
+            interface="asgi3",
+            loop="uvloop",
+            http=LimitedConnection,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+    server.run([bound])
+
+
+def add_to(commands: typer.Typer) -> None:
+    """Add this command at the top level."""
+    commands.command("serve")(serve)

@@ -1,0 +1,47 @@
+"""Opens the house for one command, and finds what the command names."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from keygrove.cli.output import CommandFailed
+
+if TYPE_CHECKING:
+    from keygrove.management.companies import Company
+    from keygrove.management.context import Management
+
+T = TypeVar("T")
+
+
+def with_management(work: "Callable[[Management], Awaitable[T]]") -> T:
+    """Run some work of a command on the configured database, which is made on first use.
+
+    Raises ConfigInvalid, MasterKeyError, SchemaMismatch, DatabaseUnavailable, and what the work raises.
+    """
+    import logging
+
+    from keygrove import app, config
+
+    # Commands print results; the log of what happens on the way is for servers.
+    logging.disable(logging.WARNING)
+
+    async def open_and_work() -> T:
+        settings = config.load()
+        await app.prepare(settings)
+        house = await app.open_house(settings)
+        try:
+            return await work(house.management)
+        finally:
+            await house.database.close()
+
+    return asyncio.run(open_and_work())
+
+
+async def find_company(m: "Management", name: str) -> "Company":
+    """The company of an id or slug. Raises CommandFailed."""
+    from keygrove.management import companies
+
+    for company in await companies.every(m):
+        if name in (company.id, company.slug):
+            return company
+    raise CommandFailed(f"there is no company {name!r}; see: keygrove company list")

@@ -1,0 +1,59 @@
+"""The commented keygrove.toml that `keygrove init` writes."""
+
+import json
+
+from keygrove.config_settings import SETTINGS
+from keygrove.management.catalogue import SAMPLE, ApiListing
+
+_EXAMPLES = {
+    "issuer": "https://auth.example.com",
+    "database": "sqlite:///keygrove.db",
+    "data_dir": ".keygrove",
+    "host": "127.0.0.1",
+    "port": 8400,
+    "workers": 2,
+    "platform_name": "Keygrove",
+    "trusted_proxies": ["127.0.0.1", "::1"],
+    "log_level": "info",
+}
+_HEAD = """\
+# Configuration of Keygrove. A line that begins with # shows an example; remove the # to set the value.
+# Environment variables win over this file: KEYGROVE_PORT over port. `keygrove config check` shows what holds.
+"""
+_CATALOGUE = """
+# The catalogue: your APIs, and the permissions that a key can have on each one.
+# token_type is at+jwt (RFC 9068), or JWT for verifiers that know nothing else.
+"""
+
+
+def template() -> str:
+    """The text of the file."""
+    parts = [_HEAD]
+    for setting in SETTINGS:
+        if setting.secret:
+            parts.append(
+                f"\n# {setting.name} is a secret: set {setting.variable}, or {setting.variable}_FILE.\n"
+            )
+        else:
+            parts.append(f"\n# {setting.meaning}\n# {setting.name} = {json.dumps(_EXAMPLES[setting.name])}\n")
+    parts.append(_CATALOGUE)
+    parts.extend(_api(api) for api in SAMPLE.apis)
+    return "".join(parts)
+
+
+def _api(api: ApiListing) -> str:
+    lines = ["", "[[api]]", _line("audience", api.audience), _line("name", api.name)]
+    lines.append(_line("token_type", api.token_type))
+    for row in api.permissions:
+        lines += [
+            "",
+            "[[api.permission]]",
+            _line("resource", row.resource),
+            _line("description", row.description),
+        ]
+        lines += [_line(level, scope) for level, scope in (("read", row.read), ("write", row.write)) if scope]
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name} = {json.dumps(text, ensure_ascii=False)}"
