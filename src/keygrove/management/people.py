@@ -2,7 +2,8 @@
 
 import re
 
-from keygrove.crypto.passwords import MAX_BYTES, MIN_CHARACTERS, PasswordTooLong
+from keygrove.crypto.passwords import MAX_BYTES, PasswordTooLong
+from keygrove.crypto.passwords import MIN_CHARACTERS as MIN_CHARACTERS
 from keygrove.crypto.secrets import new_person_id
 from keygrove.management.context import ROLES, Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, NotFound

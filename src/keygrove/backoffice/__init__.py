@@ -1,0 +1,12 @@
+"""Backoffice: the pages where a company's people make and look after integration keys.
+
+routes           every address and its page
+sign_in setup companies integrations     who is here, and where they start
+keys key_new key_ready key_detail key_remove   one file for each screen of an integration key
+permissions      the catalogue as rows of choices, and a form's choices as scopes
+examples         the calls shown to developers, rendered from templates/snippets
+faults errors    what is wrong with a form; every failure as a page
+here             the person, the company at hand, the shell around the page
+shell rendering times static_files   how a page is put together and served
+theme ui_kit     light and dark; every component in all its states
+"""

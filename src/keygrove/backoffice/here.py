@@ -1,0 +1,148 @@
+"""Where a request is: the person, the company at hand, what they may do, and the shell around the page."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keygrove.backoffice.shell import CompanyLink, PersonCard, Shell, Theme
+from keygrove.management.companies import Company
+from keygrove.management.context import Actor, Management
+from keygrove.web.visits import Stranger, Visit, management, remember, signed_in, stranger
+
+THEME_COOKIE = "keygrove_theme"
+_ROLES = {"admin": "Admin", "auditor": "Auditor"}
+
+# What was just done, said after the redirect. Only the code travels in the address.
+_DONE = {
+    "signed-out": "You are signed out.",
+    "renamed": "The name is changed.",
+    "permissions": "The permissions are changed. New tokens follow at once.",
+    "removed": "The key is removed. Its next token request is refused.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """A signed-in person in one of their companies."""
+
+    m: Management
+    visit: Visit
+    company: Company
+    actor: Actor
+    shell: Shell
+
+    @property
+    def integrations_url(self) -> str:
+        """The address of Settings: Integrations."""
+        return f"{self.shell.base}/settings/integrations"
+
+    @property
+    def keys_url(self) -> str:
+        """The address of the key list."""
+        return f"{self.integrations_url}/keys"
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the person may create, change and remove keys."""
+        return self.actor.role == "admin"
+
+    @property
+    def whom_to_ask(self) -> str:
+        """Who can do what this person may not."""
+        return f"an admin of {self.company.name}"
+
+    @property
+    def must_confirm(self) -> bool:
+        """Whether the last sign-in is too long ago for a change that matters."""
+        return not self.visit.session.is_recent(self.m.now())
+
+    @property
+    def token_url(self) -> str:
+        """The token endpoint."""
+        return f"{self.m.issuer}/oauth2/token"
+
+    @property
+    def discovery_url(self) -> str:
+        """The discovery document."""
+        return f"{self.m.issuer}/.well-known/openid-configuration"
+
+
+async def enter(request: Request) -> Here:
+    """The company in the request's path. Raises SignInNeeded, NotFound."""
+    visit = await signed_in(request)
+    company, actor = visit.company(request.path_params["slug"])
+    return Here(
+        m=management(request),
+        visit=visit,
+        company=company,
+        actor=actor,
+        shell=visit_shell(request, visit, company=company),
+    )
+
+
+def done(request: Request) -> str:
+    """The words for what was just done, if anything."""
+    return _DONE.get(request.query_params.get("done", ""), "")
+
+
+def theme(request: Request) -> Theme:
+    """The theme that the visitor chose; empty to follow the system."""
+    match request.cookies.get(THEME_COOKIE):
+        case "light":
+            return "light"
+        case "dark":
+            return "dark"
+        case _:
+            return ""
+
+
+def visit_shell(request: Request, visit: Visit, *, company: Company | None = None) -> Shell:
+    """The shell around a page for somebody who is signed in."""
+    links = companies_of(visit)
+    current = next((link for link in links if company is not None and link.slug == company.slug), None)
+    person = visit.session.person
+    role = f"{current.role} of {current.name}" if current is not None else ""
+    return Shell(
+        platform=management(request).platform_name,
+        path=request.url.path,
+        request_id=visit.request_id,
+        theme=theme(request),
+        form_token=visit.form_token,
+        person=PersonCard(person.name, person.email, role),
+        company=current,
+        companies=links,
+    )
+
+
+def stranger_shell(request: Request, visitor: Stranger) -> Shell:
+    """The shell around a page for somebody who is not signed in."""
+    return Shell(
+        platform=management(request).platform_name,
+        path=request.url.path,
+        request_id=request.state.request_id,
+        theme=theme(request),
+        form_token=visitor.form_token,
+    )
+
+
+def as_stranger(request: Request) -> tuple[Stranger, Shell]:
+    """A visitor who is not signed in, and their shell."""
+    visitor = stranger(request)
+    return visitor, stranger_shell(request, visitor)
+
+
+def remembered(response: Response, request: Request, visitor: Stranger) -> Response:
+    """The response, with the cookie that makes the stranger's forms work."""
+    remember(response, request, visitor)
+    return response
+
+
+def companies_of(visit: Visit) -> tuple[CompanyLink, ...]:
+    """The person's companies."""
+    return tuple(
+        CompanyLink(
+            membership.company.slug, membership.company.name, _ROLES.get(membership.role, membership.role)
+        )
+        for membership in visit.session.memberships
+    )

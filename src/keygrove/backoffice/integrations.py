@@ -1,0 +1,20 @@
+"""S04: Settings: Integrations."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keygrove.backoffice.here import done, enter
+from keygrove.backoffice.rendering import page
+
+
+async def integrations_page(request: Request) -> Response:
+    """GET …/settings/integrations. Raises SignInNeeded, NotFound."""
+    here = await enter(request)
+    return page(
+        "integrations",
+        here.shell,
+        "Settings: Integrations",
+        flash_text=done(request),
+        discovery_url=here.discovery_url,
+        token_url=here.token_url,
+    )

@@ -1,0 +1,86 @@
+"""S00: the first run. The link printed in the terminal makes the first company and its first admin."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from keygrove.backoffice.faults import FAILED, by_field, listed
+from keygrove.backoffice.here import as_stranger, remembered
+from keygrove.backoffice.rendering import page
+from keygrove.management import setup
+from keygrove.management.errors import Fault, Invalid, LinkExpired
+from keygrove.management.people import MIN_CHARACTERS
+from keygrove.web.forms import Form, read_form
+from keygrove.web.visits import address, begin, management
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """What was filled in so far; never the password."""
+
+    company_name: str = ""
+    name: str = ""
+    email: str = ""
+
+
+async def setup_page(request: Request) -> Response:
+    """GET /setup?token=…. Raises NotFound once somebody can sign in."""
+    token = request.query_params.get("token", "")
+    try:
+        await setup.check(management(request), token)
+    except LinkExpired:
+        return _ended(request)
+    return _form(request, token, Entered())
+
+
+async def setup_now(request: Request) -> Response:
+    """POST /setup. Raises NotFound once somebody can sign in."""
+    form = await read_form(request)
+    token = form.one("token")
+    entered = _entered(form)
+    try:
+        new = await setup.complete(
+            management(request),
+            token,
+            company_name=entered.company_name,
+            name=entered.name,
+            email=entered.email,
+            password=form.one("password"),
+            address=address(request),
+            user_agent=request.headers.get("user-agent", ""),
+            request_id=request.state.request_id,
+        )
+    except LinkExpired:
+        return _ended(request)
+    except Invalid as invalid:
+        return _form(request, token, entered, invalid.faults)
+    response = RedirectResponse("/", status_code=303)
+    begin(response, request, new)
+    return response
+
+
+def _entered(form: Form) -> Entered:
+    return Entered(company_name=form.one("company_name"), name=form.one("name"), email=form.one("email"))
+
+
+def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, ...] = ()) -> Response:
+    visitor, shell = as_stranger(request)
+    response = page(
+        "setup",
+        shell,
+        "Set up",
+        status=FAILED if faults else 200,
+        failed=bool(faults),
+        token=token,
+        values=entered,
+        faults=listed(faults),
+        errors=by_field(faults),
+        password_hint=f"At least {MIN_CHARACTERS} characters of any kind. A phrase is easy to remember.",
+    )
+    return remembered(response, request, visitor)
+
+
+def _ended(request: Request) -> Response:
+    visitor, shell = as_stranger(request)
+    return remembered(page("setup_ended", shell, "Set up", status=410), request, visitor)

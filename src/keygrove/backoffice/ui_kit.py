@@ -1,0 +1,45 @@
+"""/ui-kit: every component in all its states, for who builds pages and for the tests that look at them."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from keygrove.backoffice.examples import examples
+from keygrove.backoffice.faults import Listed
+from keygrove.backoffice.here import visit_shell
+from keygrove.backoffice.key_detail import Tab
+from keygrove.backoffice.keys import Crumb
+from keygrove.backoffice.permissions import groups
+from keygrove.backoffice.rendering import page
+from keygrove.backoffice.times import moment
+from keygrove.management.catalogue import SAMPLE
+from keygrove.web.visits import management, signed_in
+
+_NOON_S = 1_795_780_800
+_SCOPES = SAMPLE.scopes()
+
+
+async def ui_kit_page(request: Request) -> Response:
+    """GET /ui-kit. Raises SignInNeeded."""
+    visit = await signed_in(request)
+    m = management(request)
+    picker = groups(SAMPLE, (_SCOPES[0], _SCOPES[1], _SCOPES[-2]))
+    return page(
+        "ui_kit",
+        visit_shell(request, visit),
+        "Components",
+        rows=picker[0].rows,
+        scopes=_SCOPES,
+        when=moment(_NOON_S, _NOON_S + 190),
+        tab_items=(Tab("Overview", "/ui-kit", True), Tab("Permissions", "/ui-kit", False)),
+        crumbs=(Crumb("Integrations", "/ui-kit"), Crumb("Components")),
+        faults=(
+            Listed("Enter a name.", "kit-wrong"),
+            Listed("Choose at least one permission.", "kit-choice"),
+        ),
+        snippets=examples(
+            token_url=f"{m.issuer}/oauth2/token",
+            audience=SAMPLE.apis[0].audience,
+            scope="openid marketing.read",
+            client_id="kg_ci_0000000000000000000000000000",
+        ),
+    )
