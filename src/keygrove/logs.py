@@ -45,6 +45,9 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=max(threshold, logging.INFO), force=True)
+    for library in ("uvicorn", "alembic"):
+        # They tell their steps at `info`; only their troubles are news.
+        logging.getLogger(library).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(True)
 
 

@@ -118,7 +118,7 @@ def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path) -> None:
             "keygrove.toml:10: api.permission.read must be one scope: at most 128 ASCII characters, "
             "no blanks, quotation marks or backslashes",
             "KEYGROVE_WORKERS: workers must be a whole number from 1 to 64",
-            "KEYGROVE_ISUER: KEYGROVE_ISUER is not a setting; did you mean KEYGROVE_ISSUER?",
+            "KEYGROVE_ISUER: is not a setting; did you mean KEYGROVE_ISSUER?",
             "KEYGROVE_LOG_LEVEL: log_level: must be one of debug, info, warning, error",
         ]
     )

@@ -105,16 +105,17 @@ def test_events_of_other_libraries_come_out_in_the_same_shape() -> None:
 import logging
 from keygrove.logs import configure
 configure("info")
-logging.getLogger("uvicorn.error").info("Started %s", "worker", extra={"color_message": "x"})
+logging.getLogger("uvicorn.error").warning("Lost %s", "worker", extra={"color_message": "x"})
+logging.getLogger("uvicorn.error").info("not this")
 logging.getLogger("keygrove.http").info("request", extra={"status": 200, "request_id": "r-1", "token": "x"})
-logging.getLogger("uvicorn.error").debug("not this")
+logging.getLogger("some").debug("not this")
 try: 1 / 0
 except ZeroDivisionError: logging.getLogger("some").exception("broke")
 """
-    started, request, broke = lines_of(program)
-    assert (started["level"], started["event"], started["logger"]) == ("info", "Started worker", "uvicorn")
-    assert started["ts"].endswith("Z")
-    assert "color_message" not in started
+    lost, request, broke = lines_of(program)
+    assert (lost["level"], lost["event"], lost["logger"]) == ("warning", "Lost worker", "uvicorn")
+    assert lost["ts"].endswith("Z")
+    assert "color_message" not in lost
     assert (request["event"], request["status"], request["token"]) == ("request", 200, "<secret>")
     assert list(request)[:5] == ["ts", "level", "event", "request_id", "status"]
     assert broke["level"] == "error"

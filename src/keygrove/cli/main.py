@@ -1,8 +1,9 @@
-"""The entry point: an error is one line on standard error and exit code 1, or 2 for wrong usage or settings."""
+"""The entry point: an error is one line on standard error, exit code 1; wrong usage or settings 2."""
 
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from keygrove.cli import companies, demo, keys, people, serve, settings, upkeep
 from keygrove.cli.output import CommandFailed
@@ -27,13 +28,26 @@ commands.add_typer(keys.commands, name="key")
 def main() -> None:
     """Run the command line's command."""
     try:
-        commands()
+        sys.exit(commands(prog_name="keygrove", standalone_mode=False))
     except CommandFailed as error:
         _fail([str(error)], 1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except TyperException as error:
+        _refuse_usage(error)
     except Exception as error:
         _fail(*_explained(error))
+
+
+def _refuse_usage(error: TyperException) -> None:
+    """Say what was wrong with the command line; a command without its subcommand shows its help."""
+    message = str(getattr(error, "format_message", error.__str__)())
+    if message.startswith("Usage:"):
+        print(message, file=sys.stderr)
+        sys.exit(2)
+    context = getattr(error, "ctx", None)
+    hint = f" (see: {context.command_path} --help)" if context else ""
+    _fail([message.rstrip(".") + hint], 2)
 
 
 def _fail(lines: list[str], code: int) -> None:
@@ -54,7 +68,7 @@ def _explained(error: Exception) -> tuple[list[str], int]:
         case ConfigInvalid():
             return [str(fault) for fault in error.faults], 2
         case Invalid():
-            return ["; ".join(f"{fault.field}: {fault.message}" for fault in error.faults)], 1
+            return [" ".join(f"{fault.field}: {fault.message}" for fault in error.faults)], 1
         case ManagementError() | MasterKeyError() | SchemaMismatch():
             return [str(error)], 1
         case DatabaseUnavailable():

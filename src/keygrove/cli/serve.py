@@ -29,12 +29,13 @@ def serve(
     import os
 
     # The workers inherit these modules instead of importing them again.
+    import keygrove.app
     import keygrove.web.connection
-    from keygrove import app, config, logs
-    from keygrove.cli.workers import Supervisor, listen
+    from keygrove import config, logs
+    from keygrove.cli.workers import Supervisor, in_a_child, listen
     from keygrove.config_sources import environment_of
 
-    del keygrove.web.connection
+    del keygrove
     flags = {"host": host, "port": port, "workers": workers}
     settings = config.load(flags)
     os.environ.update(environment_of(flags))
@@ -44,36 +45,34 @@ def serve(
         listener = listen(settings.host, settings.port)
     except OSError as error:
         raise CommandFailed(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-    asyncio.run(app.prepare(settings))
+    if code := in_a_child(lambda: asyncio.run(_prepare(settings, as_json))):
+        sys.exit(code)
     if settings.catalogue_is_sample:
         log.info("no catalogue is configured; the sample catalogue is used")
-    _tell_set_up_link(asyncio.run(_setup_link(settings)), as_json)
     log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
                                "workers": settings.workers})  # fmt: skip
     sys.exit(Supervisor(lambda bound: _work(settings, bound), listener, settings.workers).run())
 
 
-async def _setup_link(settings: "Config") -> tuple[str, str | None] | None:
-    """The address of the set-up page and its end, when nobody can sign in yet."""
-    from keygrove.app import open_house
+async def _prepare(settings: "Config", as_json: bool) -> None:
+    """Get the database and keys ready, and tell the set-up link when nobody can sign in yet."""
+    from keygrove.app import open_house, prepare
     from keygrove.management import setup
 
+    await prepare(settings)
     house = await open_house(settings)
     try:
         if not await setup.is_needed(house.management):
-            return None
+            return
         token = await setup.new_link(house.management)
         expires_at = time_text(house.management.now() + setup.LINK_LIFE_S)
-        return setup_url(settings.issuer, token.reveal()), expires_at
+        _tell_set_up_link(setup_url(settings.issuer, token.reveal()), expires_at, as_json)
     finally:
         await house.database.close()
 
 
-def _tell_set_up_link(link: tuple[str, str | None] | None, as_json: bool) -> None:
+def _tell_set_up_link(url: str, expires_at: str | None, as_json: bool) -> None:
     """On standard error: the link is a secret, and logs are kept."""
-    if link is None:
-        return
-    url, expires_at = link
     if as_json:
         print(json.dumps({"setup_url": url, "expires_at": expires_at}), file=sys.stderr)
     else:

@@ -42,6 +42,17 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
     return listener
 
 
+def in_a_child(work: Callable[[], None]) -> int:
+    """Do some work in a process of its own, return its exit code; what it imports and opens goes with it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        work()
+        sys.exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Keeps `count` processes doing `work` until it is told to stop by SIGTERM, SIGINT or SIGHUP."""
