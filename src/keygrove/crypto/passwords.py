@@ -44,7 +44,7 @@ class Passwords:
         """
         return await self._in_line(self._verify, prepare(password), hashed)
 
-    async def _in_line(self, work: Callable[..., T], *arguments: str | None) -> T:
+    async def _in_line(self, work: Callable[..., T], *arguments: bytes | str | None) -> T:
         if not self._line:
             raise TooBusy
         self._line -= 1
@@ -53,7 +53,7 @@ class Passwords:
         finally:
             self._line += 1
 
-    def _verify(self, prepared: str, hashed: str | None) -> bool:
+    def _verify(self, prepared: bytes, hashed: str | None) -> bool:
         if hashed is None:
             self._nobody = self._nobody or self._hasher.hash("a password of nobody")
         try:
@@ -62,12 +62,13 @@ class Passwords:
             return False
 
 
-def prepare(password: str) -> str:
-    """The password as it is hashed: Unicode NFC, every byte counts (RFC 8265 §4.2).
+def prepare(password: str) -> bytes:
+    """The password as it is hashed: Unicode NFC in UTF-8, every byte counts (RFC 8265 §4.2).
 
     Raises PasswordTooLong.
     """
-    prepared = unicodedata.normalize("NFC", password) if len(password) <= MAX_BYTES else password
-    if len(prepared.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    normal = unicodedata.normalize("NFC", password) if len(password) <= MAX_BYTES else password
+    prepared = normal.encode("utf-8", "surrogatepass")
+    if len(prepared) > MAX_BYTES:
         raise PasswordTooLong
     return prepared
