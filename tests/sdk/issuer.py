@@ -1,0 +1,151 @@
+"""An issuer on a loopback socket, made for the tests: its documents can be slow, broken, huge or wrong."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from joserfc import jws
+from joserfc.jwk import RSAKey
+
+from keygrove.crypto.jose import Keyring, SigningKey
+
+AUDIENCE = "https://api.understory.io"
+COMPANY = "4f1c9e0a7b6d4c5e8f90a1b2c3d4e5f6"
+CLIENT = "kg_ci_" + "a1B2c3D4e5F6g7H8i9J0k1" + "000000"
+DISCOVERY = "/.well-known/openid-configuration"
+JWKS = "/.well-known/jwks.json"
+
+
+@cache
+def signing_key(name: str) -> SigningKey:
+    """A key of that name, the same one throughout the tests."""
+    return SigningKey.generate(now=len(name))
+
+
+class Clock:
+    """A clock that a test moves; it counts seconds."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class Issuer:
+    """What the server serves; a test changes it while it runs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.keyring = Keyring(signing_key("current"))
+        self.documents: dict[str, object] = {}
+        self.status = 200
+        self.delay_s = 0.0
+        self.drip = False
+        self.asked: list[str] = []
+
+    def jwks_fetches(self) -> int:
+        """How often the key set was fetched."""
+        return self.asked.count(JWKS)
+
+    def document(self, path: str) -> bytes | None:
+        """The body served at a path: bytes as they are, all else as JSON."""
+        served: dict[str, object] = {
+            DISCOVERY: {"issuer": self.url, "jwks_uri": self.url + JWKS},
+            JWKS: self.keyring.jwks(),
+        }
+        found = (served | self.documents).get(path)
+        return found if isinstance(found, bytes) or found is None else json.dumps(found).encode()
+
+    def claims(self, **changes: object) -> dict[str, object]:
+        """The claims of a good access token; None takes one out."""
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "iss": self.url, "sub": CLIENT, "aud": AUDIENCE, "exp": now + 3600, "iat": now, "jti": "0" * 32,
+            "client_id": CLIENT, "scope": "openid marketing.read", "company_id": COMPANY,
+        }  # fmt: skip
+        return {name: value for name, value in (claims | changes).items() if value is not None}
+
+    def token(self, **changes: object) -> str:
+        """A signed access token with some claims changed."""
+        return self.keyring.sign(self.claims(**changes), "at+jwt")
+
+    def header(self, **changes: object) -> dict[str, object]:
+        """The header of a good access token; None takes a member out."""
+        header: dict[str, object] = {"alg": "RS256", "kid": self.keyring.current.kid, "typ": "at+jwt"}
+        return {name: value for name, value in (header | changes).items() if value is not None}
+
+    def forge(self, header: Mapping[str, object], *, key: RSAKey | None = None, **changes: object) -> str:
+        """A token with this very header, RS256 over it whatever it says."""
+        return sign_raw(json.dumps(header).encode(), json.dumps(self.claims(**changes)).encode(), key)
+
+
+def sign_raw(header: bytes, payload: bytes, key: RSAKey | None = None) -> str:
+    """Sign any bytes as header and payload with the current key."""
+    signing_input = f"{base64url(header)}.{base64url(payload)}"
+    signature = jws.JWSRegistry.algorithms["RS256"].sign(
+        signing_input.encode(), key or signing_key("current").key
+    )
+    return f"{signing_input}.{base64url(signature)}"
+
+
+def base64url(data: bytes) -> str:
+    """Without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@contextmanager
+def running_issuer() -> Iterator[Issuer]:
+    """Serve an issuer until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.asked.append(self.path)
+            time.sleep(issuer.delay_s)
+            body = issuer.document(self.path)
+            try:
+                self.send_response(404 if body is None else issuer.status)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                for piece in _pieces(body or b"", drip=issuer.drip):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield issuer
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Server(ThreadingHTTPServer):
+    """Leaves slow answers behind when it ends."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+
+def _pieces(body: bytes, *, drip: bool) -> Iterator[bytes]:
+    if not drip:
+        yield body
+        return
+    for number in range(len(body)):
+        time.sleep(0.02)
+        yield body[number : number + 1]

@@ -1,0 +1,394 @@
+"""Table J of the reference, the keys: how an API behaves while its issuer is slow, broken, gone or lying."""
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, RSAKey
+
+from keygrove.crypto.jose import InvalidToken, Keyring, UnknownKey
+from keygrove.sdk.bearer import Refusal
+from keygrove.sdk.http import fetch
+from keygrove.sdk.key_cache import FRESH_S, LOST_S, OLD_S, RETRY_S, KeysUnavailable
+from keygrove.sdk.resource_server import ResourceServer
+from keygrove.sdk.steps import HttpAnswer, HttpRequest
+from sdk.issuer import AUDIENCE, CLIENT, DISCOVERY, JWKS, Clock, Issuer, signing_key
+
+Break = Callable[[Issuer], None]
+
+
+def settle(api: ResourceServer) -> None:
+    """Wait for refreshes behind the scenes to end."""
+    for thread in threading.enumerate():
+        if thread.name == "keygrove-refresh":
+            thread.join(10)
+
+
+def rotate(issuer: Issuer) -> None:
+    """The issuer signs with a new key and withdraws the old one."""
+    issuer.keyring = Keyring(signing_key("next"))
+
+
+def test_nothing_is_fetched_before_a_token_comes(issuer: Issuer, api: ResourceServer) -> None:
+    """Neither on construction nor for a request without a token."""
+    with pytest.raises(Refusal):
+        api.authenticate(None)
+    assert issuer.asked == []
+
+
+def test_keys_are_fetched_once_for_many_threads(issuer: Issuer, api: ResourceServer) -> None:
+    """Thirty threads start together on an empty cache."""
+    issuer.delay_s = 0.05
+    token = issuer.token()
+    with ThreadPoolExecutor(30) as pool:
+        principals = list(pool.map(api.verify, [token] * 30))
+    assert {principal.client_id for principal in principals} == {CLIENT}
+    assert issuer.jwks_fetches() == 1
+
+
+def test_keys_are_fetched_once_for_many_tasks(issuer: Issuer, api: ResourceServer) -> None:
+    """Thirty tasks start together on an empty cache, and the loop is not blocked meanwhile."""
+    issuer.delay_s = 0.1
+    token = issuer.token()
+
+    async def verify_many() -> float:
+        ticks = asyncio.create_task(count_ticks())
+        await asyncio.gather(*(api.verify_async(token) for _ in range(30)))
+        ticks.cancel()
+        return ticker[0]
+
+    ticker = [0]
+
+    async def count_ticks() -> None:
+        while True:
+            ticker[0] += 1
+            await asyncio.sleep(0.01)
+
+    assert asyncio.run(verify_many()) > 5
+    assert issuer.jwks_fetches() == 1
+
+
+def test_a_task_that_gives_up_does_not_stop_the_fetch(issuer: Issuer, api: ResourceServer) -> None:
+    """Cancelling one request leaves the others their keys."""
+    issuer.delay_s = 0.1
+
+    async def cancel_one() -> str:
+        first = asyncio.create_task(api.verify_async(issuer.token()))
+        second = asyncio.create_task(api.verify_async(issuer.token()))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        return (await second).client_id
+
+    assert asyncio.run(cancel_one()) == CLIENT
+    assert issuer.jwks_fetches() == 1
+
+
+def test_j05_unknown_kids_cause_one_fetch_per_interval(
+    issuer: Issuer, api: ResourceServer, clock: Clock
+) -> None:
+    """A flood of them is refused, and the issuer hears of it once in thirty seconds."""
+    api.verify(issuer.token())
+    flood = [issuer.forge(issuer.header(kid=f"kid-{number}")) for number in range(200)]
+
+    def refused() -> int:
+        with ThreadPoolExecutor(8) as pool:
+            return sum(pool.map(lambda token: not is_accepted(api, token), flood))
+
+    assert (refused(), issuer.jwks_fetches()) == (200, 1)
+    clock.at += RETRY_S - 1
+    assert (refused(), issuer.jwks_fetches()) == (200, 1)
+    clock.at += 2
+    assert (refused(), issuer.jwks_fetches()) == (200, 2)
+
+
+def is_accepted(api: ResourceServer, token: str) -> bool:
+    """Whether the API lets a token in."""
+    try:
+        api.verify(token)
+    except InvalidToken:
+        return False
+    return True
+
+
+def test_a_new_key_is_found_when_its_first_token_comes(
+    issuer: Issuer, api: ResourceServer, clock: Clock
+) -> None:
+    """Even one that was not published ahead of time, thirty seconds after the last fetch."""
+    api.verify(issuer.token())
+    issuer.keyring = Keyring(signing_key("next"), (signing_key("current"),))
+    clock.at += RETRY_S + 1
+    assert api.verify(issuer.token()).client_id == CLIENT
+
+
+def test_keys_are_renewed_behind_the_scenes(issuer: Issuer, api: ResourceServer, clock: Clock) -> None:
+    """A request that finds them no longer fresh does not wait for the issuer."""
+    token = issuer.token()
+    api.verify(token)
+    issuer.delay_s = 0.5
+    clock.at += FRESH_S + 1
+    began = time.perf_counter()
+    assert api.verify(token).client_id == CLIENT
+    assert time.perf_counter() - began < 0.25
+    settle(api)
+    assert issuer.jwks_fetches() == 2
+
+
+def test_j29_a_withdrawn_key_is_refused_within_the_bound(
+    issuer: Issuer, api: ResourceServer, clock: Clock
+) -> None:
+    """At the latest OLD_S after the API last heard of it, even if it was idle since."""
+    stolen = issuer.token()
+    api.verify(stolen)
+    rotate(issuer)
+    clock.at += OLD_S + 1
+    with pytest.raises(UnknownKey):
+        api.verify(stolen)
+    assert api.verify(issuer.token()).client_id == CLIENT
+
+
+@cache
+def rsa_jwk(bits: int) -> dict[str, object]:
+    """A public RSA key of a size."""
+    with pytest.warns() if bits < 2048 else nullcontext():
+        key = RSAKey.generate_key(bits)
+    return dict(key.as_dict(private=False))
+
+
+def serves(body: object) -> Break:
+    """The key set is this."""
+    return lambda issuer: issuer.documents.update({JWKS: body})
+
+
+def answers(status: int) -> Break:
+    """Every document comes with this status."""
+    return lambda issuer: setattr(issuer, "status", status)
+
+
+def renames(**changes: object) -> Break:
+    """The metadata says something else."""
+
+    def change(issuer: Issuer) -> None:
+        issuer.documents[DISCOVERY] = {"issuer": issuer.url, "jwks_uri": issuer.url + JWKS} | changes
+
+    return change
+
+
+def redirects(issuer: Issuer) -> None:
+    """The key set is elsewhere: not followed."""
+    issuer.status = 302
+
+
+FAULTS: dict[str, Break] = {
+    "J42-status-500": answers(500),
+    "J42-status-404": answers(404),
+    "J42-redirect": redirects,
+    "J42-no-key-set": serves(None),
+    "J43-html": serves(b"<!doctype html><title>Sign in</title>"),
+    "J43-100-mb": serves(b'{"keys":[' + b" " * 10_000_000),
+    "J43-empty-body": serves(b""),
+    "J43-no-keys": serves({"keys": []}),
+    "J43-keys-object": serves({"keys": {"a": 1}}),
+    "J43-array": serves([1]),
+    "J43-nested": serves(b'{"keys":' + b"[" * 100_000),
+    "J43-thousand-keys": serves({"keys": [{}] * 1000}),
+    "J43-not-utf8": serves(b"\xff\xfe\x00"),
+    "J43-only-bad-keys": serves({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 5, None, {"kty": "RSA"}]}),
+    "metadata-of-another-issuer": renames(issuer="https://evil.example.com"),
+    "metadata-without-keys": renames(jwks_uri=None),
+    "metadata-plain-http": renames(jwks_uri="http://keys.example.com/jwks.json"),
+    "metadata-file": renames(jwks_uri="file:///etc/passwd"),
+    "metadata-with-user": renames(jwks_uri="https://user@example.com/"),
+}
+
+
+@pytest.mark.parametrize("break_it", FAULTS.values(), ids=FAULTS.keys())
+def test_the_last_good_keys_serve_on(
+    break_it: Break, issuer: Issuer, api: ResourceServer, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the issuer serves: known keys stay, unknown ones are refused, the log tells, and it heals."""
+    token, unknown = issuer.token(), issuer.forge(issuer.header(kid="unknown"))
+    api.verify(token)
+    documents = dict(issuer.documents)
+    break_it(issuer)
+    clock.at += OLD_S + 1
+    with caplog.at_level(logging.WARNING, "keygrove.sdk"):
+        assert api.verify(token).client_id == CLIENT
+    assert "could not be fetched" in caplog.text
+    with pytest.raises(UnknownKey):
+        api.verify(unknown)
+    issuer.documents, issuer.status = documents, 200
+    rotate(issuer)
+    clock.at += RETRY_S
+    assert api.verify(issuer.token()).client_id == CLIENT
+
+
+@pytest.mark.parametrize("break_it", FAULTS.values(), ids=FAULTS.keys())
+def test_without_any_keys_nothing_is_accepted(break_it: Break, issuer: Issuer, api: ResourceServer) -> None:
+    """An API that never got keys says that it cannot check, not that the token is bad."""
+    break_it(issuer)
+    with pytest.raises(Refusal) as caught:
+        api.authenticate(f"Bearer {issuer.token()}")
+    assert (caught.value.status, caught.value.headers()) == (503, {"Retry-After": "5"})
+
+
+def test_j42_a_slow_issuer_is_not_waited_for_forever(issuer: Issuer, clock: Clock) -> None:
+    """Neither one that is silent nor one that sends byte by byte; known keys serve on."""
+    api = ResourceServer(
+        issuer=issuer.url,
+        audience=AUDIENCE,
+        monotonic=clock,
+        fetch=lambda request: fetch(request, timeout_s=0.2),
+    )
+    token = issuer.token()
+    api.verify(token)
+    for delay_s, drip in ((1.0, False), (0.0, True)):
+        issuer.delay_s, issuer.drip = delay_s, drip
+        clock.at += OLD_S + RETRY_S
+        began = time.perf_counter()
+        assert api.verify(token).client_id == CLIENT
+        assert time.perf_counter() - began < 0.9
+
+
+def test_j42_an_issuer_that_is_gone_is_outlived_for_a_day(
+    api: ResourceServer, issuer: Issuer, clock: Clock
+) -> None:
+    """Then the API fails closed."""
+    token = issuer.token()
+    api.verify(token)
+    issuer.status = 500
+    clock.at += LOST_S - 1
+    assert api.verify(token).client_id == CLIENT
+    clock.at += 2
+    with pytest.raises(KeysUnavailable):
+        api.verify(token)
+
+
+def test_an_api_that_starts_first_waits_for_its_issuer(
+    issuer: Issuer, api: ResourceServer, clock: Clock
+) -> None:
+    """It tries again after one second, then two, and so on; not at every request."""
+    issuer.status = 500
+    for _ in range(5):
+        with pytest.raises(KeysUnavailable):
+            api.verify(issuer.token())
+    assert issuer.asked == [DISCOVERY]
+    issuer.status = 200
+    clock.at += 1
+    assert api.verify(issuer.token()).client_id == CLIENT
+
+
+def test_j43_bad_keys_beside_good_ones_are_skipped(issuer: Issuer, api: ResourceServer) -> None:
+    """Of every bad kind at once."""
+    good = issuer.keyring.current.public_jwk()
+    stranger = signing_key("stranger")
+    bad: list[object] = [
+        None,
+        [],
+        {},
+        {"kty": "oct", "k": "AAAA", "kid": "oct", "alg": "HS256"},
+        dict(ECKey.generate_key("P-256").as_dict(private=False)) | {"kid": "ec"},
+        stranger.public_jwk() | {"kid": "enc", "use": "enc"},
+        stranger.public_jwk() | {"kid": "rs512", "alg": "RS512"},
+        stranger.public_jwk() | {"kid": "wraps", "key_ops": ["wrapKey"]},
+        stranger.public_jwk() | {"kid": "ops", "key_ops": "verify"},
+        dict(stranger.key.as_dict(private=True)) | {"kid": "private"},
+        rsa_jwk(1024) | {"kid": "small"},
+        stranger.public_jwk() | {"kid": "e-1", "e": "AQ"},
+        stranger.public_jwk() | {"kid": "e-3", "e": "Aw"},
+        stranger.public_jwk() | {"kid": "e-even", "e": "AQAC"},
+        stranger.public_jwk() | {"kid": "e-number", "e": 65537},
+        stranger.public_jwk() | {"kid": "e-huge", "e": "A" + "B" * 300},
+        stranger.public_jwk() | {"kid": "n-padded", "n": good["n"] + "="},
+        stranger.public_jwk() | {"kid": "n-huge", "n": good["n"] * 40},
+        stranger.public_jwk() | {"kid": "n-spelled", "n": "+" + good["n"][1:]},
+        stranger.public_jwk() | {"kid": ""},
+        stranger.public_jwk() | {"kid": 5},
+        stranger.public_jwk() | {"kid": "k" * 300},
+        {name: value for name, value in stranger.public_jwk().items() if name != "kid"},
+    ]
+    issuer.documents[JWKS] = {"keys": [*bad, good, *bad]}
+    assert api.verify(issuer.token()).client_id == CLIENT
+    for jwk in bad:
+        if isinstance(jwk, dict) and "kid" in jwk:
+            token = issuer.forge(issuer.header(kid=jwk["kid"]), key=stranger.key)
+            with pytest.raises(InvalidToken):
+                api.verify(token)
+
+
+def test_j45_a_disputed_kid_is_refused(issuer: Issuer, api: ResourceServer) -> None:
+    """Two different keys under one name: neither is believed; the same key twice is no dispute."""
+    ours, theirs = issuer.keyring.current.public_jwk(), signing_key("stranger").public_jwk()
+    bystander = signing_key("next")
+    disputed = [ours, theirs | {"kid": ours["kid"]}, bystander.public_jwk(), bystander.public_jwk()]
+    issuer.documents[JWKS] = {"keys": disputed}
+    with pytest.raises(UnknownKey):
+        api.verify(issuer.token())
+    with pytest.raises(UnknownKey):
+        api.verify(issuer.forge(issuer.header(), key=signing_key("stranger").key))
+    assert api.verify(Keyring(bystander).sign(issuer.claims(), "at+jwt")).client_id == CLIENT
+
+
+def test_metadata_is_also_found_where_rfc_8414_has_it(issuer: Issuer) -> None:
+    """For an issuer with a path, between host and path."""
+    url = issuer.url + "/tenants/a"
+    issuer.documents = {
+        DISCOVERY: None,
+        "/.well-known/oauth-authorization-server/tenants/a": {"issuer": url, "jwks_uri": issuer.url + JWKS},
+    }
+    api = ResourceServer(issuer=url, audience=AUDIENCE)
+    assert api.verify(issuer.token(iss=url)).client_id == CLIENT
+
+
+def test_the_callers_own_asynchronous_fetch_is_awaited(issuer: Issuer) -> None:
+    """On the loop, without a thread; the blocking methods then refuse to work."""
+    threads = set()
+
+    async def own_fetch(request: HttpRequest) -> HttpAnswer:
+        threads.add(threading.current_thread())
+        await asyncio.sleep(0)
+        return HttpAnswer(status=200, body=issuer.document(request.url.removeprefix(issuer.url)) or b"")
+
+    api = ResourceServer(issuer=issuer.url, audience=AUDIENCE, fetch=own_fetch)
+    assert asyncio.run(api.verify_async(issuer.token())).client_id == CLIENT
+    assert (threads, issuer.asked) == ({threading.main_thread()}, [])
+    with pytest.raises(TypeError):
+        api.verify(issuer.token())
+
+
+UNTRUSTED = """
+http://example.com  ftp://example.com  https://  https://a@b.example  https://example.com/#a  https://example.com?a=b
+http://127.0.0.1.example.com  http://localhost.example.com  https://a.example:x  https://example.com\\@evil.example
+"""
+
+
+@pytest.mark.parametrize("url", ["", "https://exa mple.com", *UNTRUSTED.split()])
+def test_an_issuer_that_cannot_be_trusted_is_a_mistake(url: str) -> None:
+    """Said at construction."""
+    with pytest.raises(ValueError, match="issuer"):
+        ResourceServer(issuer=url, audience=AUDIENCE)
+
+
+UNSAFE = [
+    {"algorithms": []},
+    {"algorithms": ["none"]},
+    {"algorithms": ["HS256"]},
+    {"audience": ""},
+    {"token_types": []},
+    {"token_types": [""]},
+]
+
+
+@pytest.mark.parametrize("wrong", UNSAFE, ids=json.dumps)
+def test_unsafe_settings_are_a_mistake(wrong: dict[str, Any]) -> None:
+    """Said at construction, not at the first token."""
+    settings: dict[str, Any] = {"issuer": "https://auth.example.com", "audience": AUDIENCE} | wrong
+    with pytest.raises(ValueError, match=r"needed|among"):
+        ResourceServer(**settings)
