@@ -1,0 +1,203 @@
+"""Signing keys, key sets and signed tokens."""
+
+import base64
+import hashlib
+import json
+import time
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from keygrove.crypto.jose import (
+    InvalidKeySet,
+    InvalidToken,
+    Keyring,
+    PublicKeys,
+    SigningKey,
+    UnknownKey,
+    verify,
+)
+
+CLAIMS: dict[str, object] = {"iss": "https://auth.example.com", "exp": 1, "scope": "a b", "name": "Zoë"}
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
+
+@pytest.fixture(scope="module")
+def key() -> SigningKey:
+    """A signing key."""
+    return SigningKey.generate(now=1_700_000_000)
+
+
+@pytest.fixture(scope="module")
+def next_key() -> SigningKey:
+    """Another one."""
+    return SigningKey.generate(now=1_700_000_001)
+
+
+def read(token: str, *keys: SigningKey) -> dict[str, object]:
+    """Verify a token as an access token with these keys."""
+    published = PublicKeys.parse({"keys": [key.public_jwk() for key in keys]})
+    return verify(token, published, algorithms=["RS256"], types=["at+jwt"])
+
+
+def test_a_key_is_rsa_2048_named_by_its_thumbprint(key: SigningKey) -> None:
+    """The name is what RFC 7638 §3 says: SHA-256 over the required members in order, without blanks."""
+    assert (key.algorithm, key.created_at_s, key.key.public_key.key_size) == ("RS256", 1_700_000_000, 2048)
+    jwk = key.public_jwk()
+    required = json.dumps({"e": jwk["e"], "kty": "RSA", "n": jwk["n"]}, separators=(",", ":"))
+    assert unpadded(key.kid) == hashlib.sha256(required.encode()).digest()
+
+
+def test_a_key_survives_the_way_through_the_vault(key: SigningKey) -> None:
+    """Written as PEM and read again, it is the same key under the same name."""
+    again = SigningKey.from_private_pem(key.private_pem(), algorithm="RS256", created_at_s=key.created_at_s)
+    assert again == key
+    assert read(Keyring(again).sign(CLAIMS, "at+jwt"), key) == CLAIMS
+
+
+def pem(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """PKCS #8."""
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_what_is_not_a_usable_private_key_is_refused(key: SigningKey) -> None:
+    """Garbage, a public key, another kind of key, a weak one, a damaged one."""
+    unusable = [
+        b"",
+        b"garbage",
+        key.key.as_pem(private=False),
+        pem(ec.generate_private_key(ec.SECP256R1())),
+        key.private_pem().replace(b"A", b"B", 40),
+    ]
+    for text in unusable:
+        with pytest.raises(ValueError, match="not an RSA private key"):
+            SigningKey.from_private_pem(text, algorithm="RS256", created_at_s=0)
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_a_weak_key_never_signs() -> None:
+    """Below 2048 bits it is no key of ours, whether warnings are errors or not."""
+    weak = pem(rsa.generate_private_key(65537, 1024))  # noqa: S505 - on purpose
+    with pytest.raises(ValueError, match="2048"):
+        SigningKey.from_private_pem(weak, algorithm="RS256", created_at_s=0)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "", "rs256", "ES256"])
+def test_an_unsupported_algorithm_makes_no_key(algorithm: str) -> None:
+    """The list of algorithms is ours."""
+    with pytest.raises(ValueError, match="unsupported"):
+        SigningKey.generate(now=0, algorithm=algorithm)
+
+
+def test_a_key_prints_nothing_private(key: SigningKey) -> None:
+    """Neither alone nor inside a keyring."""
+    printed = f"{key!r} {Keyring(key)!r} {[key]}"
+    private = json.dumps(key.key.as_dict(private=True)["d"])
+    assert "PRIVATE" not in printed
+    assert private not in printed
+    assert "RSAKey" not in printed
+
+
+def test_j46_the_published_set_has_no_private_part(key: SigningKey, next_key: SigningKey) -> None:
+    """And exactly the members that verifiers need."""
+    published = Keyring(key, (next_key,)).jwks()["keys"]
+    assert [set(jwk) for jwk in published] == [{"kty", "use", "alg", "kid", "n", "e"}] * 2
+    assert not PRIVATE_MEMBERS & {name for jwk in published for name in jwk}
+
+
+def test_j45_each_name_is_published_once(key: SigningKey, next_key: SigningKey) -> None:
+    """Although the current key is also among the published ones."""
+    kids = [jwk["kid"] for jwk in Keyring(key, (next_key, key, next_key)).jwks()["keys"]]
+    assert kids == [key.kid, next_key.kid]
+
+
+def unpadded(part: str) -> bytes:
+    """Decode base64url without padding."""
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_a_token_is_what_rfc_7515_says(key: SigningKey) -> None:
+    """PKCS #1 v1.5 with SHA-256 over the first two parts; header members in the reference's order."""
+    token = Keyring(key).sign(CLAIMS, "at+jwt")
+    header, payload, signature = token.split(".")
+    signed = f"{header}.{payload}".encode()
+    key.key.public_key.verify(unpadded(signature), signed, padding.PKCS1v15(), hashes.SHA256())
+    members = {"alg": "RS256", "kid": key.kid, "typ": "at+jwt"}
+    assert unpadded(header).decode() == json.dumps(members, separators=(",", ":"))
+    assert json.loads(unpadded(payload)) == CLAIMS
+
+
+def test_signing_takes_claims_that_it_does_not_change(key: SigningKey) -> None:
+    """Any mapping; what is no JSON is a mistake."""
+    claims = dict(CLAIMS)
+    assert Keyring(key).sign(claims, "JWT").count(".") == 2
+    assert claims == CLAIMS
+    with pytest.raises(ValueError, match="JSON"):
+        Keyring(key).sign({"exp": float("nan")}, "JWT")
+
+
+def test_the_caller_says_which_types_are_good(key: SigningKey) -> None:
+    """RFC 8725 §3.11; in any case, and with or without `application/`."""
+    published = PublicKeys.parse(Keyring(key).jwks())
+    token = Keyring(key).sign(CLAIMS, "JWT")
+    assert verify(token, published, algorithms=["RS256"], types=["at+jwt", "jwt"]) == CLAIMS
+    assert verify(token, published, algorithms=["RS256"], types=["application/JWT"]) == CLAIMS
+    with pytest.raises(InvalidToken, match="type"):
+        verify(token, published, algorithms=["RS256"], types=["at+jwt"])
+
+
+@pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"], ["ES256"]])
+def test_an_empty_or_unsafe_list_of_algorithms_is_a_mistake(key: SigningKey, algorithms: list[str]) -> None:
+    """It never means a default."""
+    published = PublicKeys.parse(Keyring(key).jwks())
+    with pytest.raises(ValueError, match="algorithms"):
+        verify(Keyring(key).sign(CLAIMS, "at+jwt"), published, algorithms=algorithms, types=["at+jwt"])
+
+
+def test_an_unknown_key_is_told_apart(key: SigningKey, next_key: SigningKey) -> None:
+    """So that a caller may look for a newer set."""
+    with pytest.raises(UnknownKey):
+        read(Keyring(next_key).sign(CLAIMS, "at+jwt"), key)
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": [{}] * 65}]
+)
+def test_what_is_no_key_set_is_refused(document: object) -> None:
+    """Rather than read as an empty one."""
+    with pytest.raises(InvalidKeySet):
+        PublicKeys.parse(document)
+
+
+def test_a_key_set_without_usable_keys_is_empty() -> None:
+    """Bad keys are skipped, not fatal (RFC 7517 §5)."""
+    assert len(PublicKeys.parse({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 7, "x"]})) == 0
+
+
+def test_a_refusal_repeats_nothing_of_the_token(key: SigningKey) -> None:
+    """Its text goes into logs and challenges."""
+    token = Keyring(key).sign(CLAIMS, "at+jwt")
+    for wrong in (
+        token[:-5],
+        token + "=",
+        token.replace(".", ".."),
+        "x" * 20_000,
+        token[:200] + "A" + token[201:],
+    ):
+        with pytest.raises(InvalidToken) as caught:
+            read(wrong, key)
+        assert caught.value.reason == str(caught.value)
+        assert len(caught.value.reason) < 80
+
+
+@pytest.mark.parametrize(
+    "token", ["." * 1_000_000, "A" * 10_000_000, "A.A." + "A" * 5_000_000, "", "..", "a.b"]
+)
+def test_garbage_costs_nothing(key: SigningKey, token: str) -> None:
+    """Refused before any decoding."""
+    began = time.perf_counter()
+    with pytest.raises(InvalidToken):
+        read(token, key)
+    assert time.perf_counter() - began < 0.05
