@@ -107,7 +107,7 @@ class SqliteTransaction(Transaction):
         if not self._writing:
             await self._writer.begin()
             self._writing = True
-        return await self._writer.do(lambda connection: _run(connection, sql, values))
+        return await self._writer.do(lambda connection: _write(connection, sql, values))
 
 
 class _Writer:
@@ -162,9 +162,11 @@ class _Writer:
         group, self._uncommitted = self._uncommitted, []
         try:
             await self.do(_commit)
-        except DatabaseUnavailable as error:
+        except BaseException as error:
             for waiting in group:
                 waiting.set_exception(DatabaseUnavailable(str(error)))
+            if not isinstance(error, DatabaseUnavailable):
+                raise
         else:
             for waiting in group:
                 waiting.set_result(None)
@@ -198,6 +200,11 @@ def _run(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) ->
         raise _translate(error) from error
 
 
+def _write(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
+    _still_open(connection)
+    return _run(connection, sql, values)
+
+
 def _open_savepoint(connection: sqlite3.Connection) -> None:
     if not connection.in_transaction:
         _run(connection, "begin immediate", ())
@@ -205,21 +212,30 @@ def _open_savepoint(connection: sqlite3.Connection) -> None:
 
 
 def _release_savepoint(connection: sqlite3.Connection) -> None:
+    _still_open(connection)
     _run(connection, "release one_of_the_group", ())
 
 
 def _undo_savepoint(connection: sqlite3.Connection) -> None:
+    _still_open(connection)
     _run(connection, "rollback to one_of_the_group", ())
     _run(connection, "release one_of_the_group", ())
 
 
 def _commit(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        try:
-            _run(connection, "commit", ())
-        except DatabaseUnavailable:
+    _still_open(connection)
+    try:
+        _run(connection, "commit", ())
+    except BaseException:
+        if connection.in_transaction:
             _run(connection, "rollback", ())
-            raise
+        raise
+
+
+def _still_open(connection: sqlite3.Connection) -> None:
+    # A full or failing disk makes SQLite undo everything since `begin`: the work of the others in the group too.
+    if not connection.in_transaction:
+        raise DatabaseUnavailable("the database undid this group of writes")
 
 
 def _translate(error: sqlite3.Error) -> Exception:
