@@ -1,0 +1,106 @@
+"""A token endpoint on a loopback socket, broken, busy, slow or wrong; and an API that takes its tokens."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs
+
+from sdk.issuer import Server
+
+SECRET = "kg_sk_" + "s" * 49
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the endpoint answers once. A body of None means a fresh token."""
+
+    status: int = 200
+    body: object = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class TokenServer:
+    """What the server does; a test changes it while it runs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.queue: list[Answer] = []
+        self.always = Answer()
+        self.delay_s = 0.0
+        self.expires_in: object = 3600
+        self.issued = 0
+        self.forms: list[dict[str, list[str]]] = []
+        self.authorizations: list[str | None] = []
+        self.api_refuses: set[str] = set()
+        self.api_calls: list[tuple[str | None, bytes]] = []
+        self.metadata: dict[str, object] = {"issuer": url, "token_endpoint": f"{url}/oauth2/token"}
+
+    def next_answer(self) -> Answer:
+        """The queued answers first, then the one for always."""
+        answer = self.queue.pop(0) if self.queue else self.always
+        if answer.body is None and answer.status == 200:
+            self.issued += 1
+            body = {
+                "access_token": f"token-{self.issued}",
+                "expires_in": self.expires_in,
+                "token_type": "bearer",
+            }
+            return Answer(200, {name: value for name, value in body.items() if value is not None})
+        return answer
+
+
+@contextmanager
+def running_token_server() -> Iterator[TokenServer]:
+    """Serve until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self.path.startswith("/.well-known"):
+                self.answer(Answer(200, state.metadata))
+            else:
+                self.call_api(b"")
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if self.path != "/oauth2/token":
+                self.call_api(body)
+                return
+            state.forms.append(parse_qs(body.decode(), strict_parsing=True))
+            state.authorizations.append(self.headers["Authorization"])
+            time.sleep(state.delay_s)
+            self.answer(state.next_answer())
+
+        def call_api(self, body: bytes) -> None:
+            field = self.headers["Authorization"]
+            state.api_calls.append((field, body))
+            refused = field is None or field.removeprefix("Bearer ") in state.api_refuses
+            self.answer(Answer(401, {}) if refused else Answer(200, {"seen": field}))
+
+        def answer(self, answer: Answer) -> None:
+            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    state = TokenServer(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
