@@ -1,6 +1,5 @@
 """Opens the house for one command, and finds what the command names."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +17,7 @@ def with_management(work: "Callable[[Management], Awaitable[T]]") -> T:
 
     Raises ConfigInvalid, MasterKeyError, SchemaMismatch, DatabaseUnavailable, and what the work raises.
     """
+    import asyncio
     import logging
 
     from keygrove import app, config

@@ -1,0 +1,65 @@
+"""Runs `keygrove` as people do: a process with an environment and a folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KEYGROVE = [sys.executable, "-m", "keygrove.cli.main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A folder to run commands in, with nothing of this process's own settings."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of a command."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
+        return {**own, **self.settings}
+
+    def run(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [*KEYGROVE, *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def value(self, *arguments: str, text: str = "") -> Any:
+        """The one JSON object that a command prints with --json."""
+        done = self.run(*arguments, "--json", text=text)
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def error(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and the one line of a command that fails."""
+        done = self.run(*arguments)
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1
+        return done.returncode, done.stderr.strip()
+
+    def start(self, *arguments: str, output: Path) -> "subprocess.Popen[bytes]":
+        """Start a command that goes on, in a process group of its own."""
+        with output.open("wb") as log:
+            return subprocess.Popen(
+                [*KEYGROVE, *arguments],
+                cwd=self.folder,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
