@@ -128,12 +128,16 @@ class _Writer:
         """Wait for a turn, then open a savepoint. Raises DatabaseUnavailable."""
         self._queued += 1
         try:
-            await self._turn.acquire()
-        except BaseException:
+            # When the lock is held elsewhere the whole line gives up, not one writer after the other.
+            async with asyncio.timeout(_BUSY_MS / 1000):
+                await self._turn.acquire()
+        except BaseException as error:
             self._queued -= 1
             if self._uncommitted and not self._queued and not self._turn.locked():
                 await self._turn.acquire()
                 await asyncio.shield(self._finish())
+            if isinstance(error, TimeoutError):
+                raise DatabaseUnavailable("too many writes wait for their turn") from None
             raise
         self._queued -= 1
         try:
@@ -233,7 +237,7 @@ def _commit(connection: sqlite3.Connection) -> None:
 
 
 def _still_open(connection: sqlite3.Connection) -> None:
-    # A full or failing disk makes SQLite undo everything since `begin`: the work of the others in the group too.
+    # A full or failing disk makes SQLite undo everything since `begin`, the work of others in the group too.
     if not connection.in_transaction:
         raise DatabaseUnavailable("the database undid this group of writes")
 
