@@ -2,4 +2,5 @@
 
 api          the API, in the shapes of the reference
 consents     the invented people whose consents it shows
+seed         a first company with its admin and a key, made once
 """
