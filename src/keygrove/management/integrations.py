@@ -5,10 +5,11 @@ client_secret, permission and scope.
 """
 
 import base64
-import binascii
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hmac import compare_digest
+from typing import TypeVar
 
 from keygrove.crypto.secrets import Secret, new_client_id, new_client_secret
 from keygrove.management.catalogue import ApiListing
@@ -17,12 +18,16 @@ from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
 from keygrove.management.names import clean_name, name_key
 from keygrove.management.record import record
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients
+from keygrove.storage import clients, companies
 from keygrove.storage.clients import ClientListing
-from keygrove.storage.database import Transaction, UniqueViolation
+from keygrove.storage.database import DatabaseUnavailable, Transaction, UniqueViolation
 
+A = TypeVar("A")
+B = TypeVar("B")
 GRANT_TYPES = "client_credentials"
 NAME_TAKEN = "Another key of your company has this name. Choose a different one."
+_SEAL_CHARACTERS = 32
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +79,11 @@ async def create_key(
 ) -> NewKey:
     """Make a key. `form_token` names the form that asks, so that sending it twice makes one key.
 
-    Raises Forbidden, Invalid (fields `name`, `permissions`), AlreadyCreated.
+    Raises Forbidden, NotFound for an unknown company, Invalid (fields `name`, `permissions`), AlreadyCreated.
     """
     actor.require_admin()
     form_digest = None if form_token is None else m.digests.of("creation", form_token)
-    name, (api, scopes) = _check(m, name, permissions)
+    name, (api, scopes) = _both(lambda: _clean(name), lambda: choose_permissions(m, permissions))
     secret, now = new_client_secret(), m.now()
     listing = ClientListing(
         client_id=new_client_id(),
@@ -114,11 +119,11 @@ async def list_keys(
 
     Raises Invalid (field `after`) for a cursor that is not ours.
     """
-    position = _read_cursor(after, company_id)
+    position = _read_cursor(m, after, company_id)
     async with m.database.transaction() as tx:
         listings = await clients.page(tx, company_id, search=search[:200], after=position, limit=limit + 1)
     keys = tuple(_key(listing) for listing in listings[:limit])
-    return KeyPage(keys, _cursor(keys[-1]) if len(listings) > limit else "")
+    return KeyPage(keys, _cursor(m, keys[-1]) if len(listings) > limit else "")
 
 
 async def get_key(m: Management, actor: Actor, company_id: str, client_id: str) -> IntegrationKey:
@@ -149,38 +154,13 @@ async def update_key(
     Raises Forbidden, NotFound, Invalid (fields `name`, `permissions`).
     """
     actor.require_admin()
-    before = await get_key(m, actor, company_id, client_id)
-    new_name = before.name if name is None else clean_name(name, field="name", shortest=3)
-    scopes = before.permissions if permissions is None else _same_api(m, before, permissions)
-    listing = ClientListing(
-        client_id=client_id,
-        client_name=new_name,
-        scope=Scope.of(scopes),
-        audience=before.audience,
-        company_id=company_id,
-        created_at_s=before.created_at_s,
-        created_by=before.created_by,
-        updated_at_s=m.now(),
-    )
-    try:
-        async with m.database.transaction() as tx:
-            if not await clients.update(tx, listing, name_key=name_key(new_name)):
-                raise NotFound("There is no such key.")
-            await record(
-                tx,
-                m,
-                actor,
-                "key.updated",
-                target_id=client_id,
-                company_id=company_id,
-                detail={
-                    "before": {"name": before.name, "permissions": before.permissions},
-                    "after": {"name": new_name, "permissions": scopes},
-                },
-            )
-    except UniqueViolation:
-        raise Invalid(Fault("name", NAME_TAKEN)) from None
-    return _key(listing)
+    for _ in range(_TRIES):
+        before = await get_key(m, actor, company_id, client_id)
+        after = _changed(m, before, name, permissions)
+        if await _update(m, actor, before, after):
+            return after
+        # Somebody else changed it meanwhile: look again, so that neither change undoes the other.
+    raise DatabaseUnavailable("the key keeps changing")
 
 
 async def remove_key(m: Management, actor: Actor, company_id: str, client_id: str) -> None:
@@ -215,8 +195,8 @@ async def _insert(
     ):
         made = await clients.created_by_form(tx, listing.company_id, form_digest)
         raise NotFound("There is no such form.") if made is None else _FormUsed(made)
-    if await clients.count_active(tx, listing.company_id) >= m.key_limit:
-        raise Invalid(Fault("name", f"{m.key_limit} of {m.key_limit} keys. Remove one or ask your operator."))
+    if await companies.by_id(tx, listing.company_id) is None:
+        raise NotFound("There is no such company.")
     if not await clients.insert(
         tx,
         listing,
@@ -225,25 +205,64 @@ async def _insert(
         grant_types=GRANT_TYPES,
     ):
         raise Invalid(Fault("name", NAME_TAKEN))
+    # Counted after the write, which has taken the turn: rivals cannot pass the limit together.
+    if await clients.count_active(tx, listing.company_id) > m.key_limit:
+        raise Invalid(Fault("name", f"{m.key_limit} of {m.key_limit} keys. Remove one or ask your operator."))
 
 
-def _check(
-    m: Management, name: str, permissions: Sequence[str]
-) -> tuple[str, tuple[ApiListing, tuple[str, ...]]]:
-    """The name cleaned, the API, and its scopes in order; every fault at once."""
+def _changed(
+    m: Management, key: IntegrationKey, name: str | None, permissions: Sequence[str] | None
+) -> IntegrationKey:
+    new_name, scopes = _both(
+        lambda: key.name if name is None else _clean(name),
+        lambda: key.permissions if permissions is None else _same_api(m, key, permissions),
+    )
+    return replace(key, name=new_name, permissions=scopes, updated_at_s=m.now())
+
+
+async def _update(m: Management, actor: Actor, before: IntegrationKey, after: IntegrationKey) -> bool:
+    """Replace `before` by `after`; False when the key is not as it was before. Raises Invalid."""
+    try:
+        async with m.database.transaction() as tx:
+            if not await clients.update(
+                tx, _listing(after), name_key=name_key(after.name), was=_listing(before)
+            ):
+                return False
+            await record(
+                tx,
+                m,
+                actor,
+                "key.updated",
+                target_id=after.client_id,
+                company_id=after.company_id,
+                detail={
+                    "before": {"name": before.name, "permissions": before.permissions},
+                    "after": {"name": after.name, "permissions": after.permissions},
+                },
+            )
+    except UniqueViolation:
+        raise Invalid(Fault("name", NAME_TAKEN)) from None
+    return True
+
+
+def _both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """What both checks give. Raises Invalid with the faults of both at once."""
     faults: list[Fault] = []
-    cleaned, chosen = "", None
     try:
-        cleaned = clean_name(name, field="name", shortest=3)
+        one = first()
     except Invalid as invalid:
         faults += invalid.faults
     try:
-        chosen = choose_permissions(m, permissions)
+        other = second()
     except Invalid as invalid:
         faults += invalid.faults
-    if faults or chosen is None:
+    if faults:
         raise Invalid(*faults)
-    return cleaned, chosen
+    return one, other
+
+
+def _clean(name: str) -> str:
+    return clean_name(name, field="name", shortest=3)
 
 
 def choose_permissions(m: Management, permissions: Sequence[str]) -> tuple[ApiListing, tuple[str, ...]]:
@@ -282,24 +301,36 @@ def _key(listing: ClientListing) -> IntegrationKey:
     )
 
 
-def _cursor(last: IntegrationKey) -> str:
+def _listing(key: IntegrationKey) -> ClientListing:
+    return ClientListing(
+        client_id=key.client_id,
+        client_name=key.name,
+        scope=Scope.of(key.permissions),
+        audience=key.audience,
+        company_id=key.company_id,
+        created_at_s=key.created_at_s,
+        created_by=key.created_by,
+        updated_at_s=key.updated_at_s,
+    )
+
+
+def _cursor(m: Management, last: IntegrationKey) -> str:
     position = json.dumps([last.company_id, name_key(last.name), last.client_id])
-    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+    text = base64.urlsafe_b64encode(position.encode()).decode()
+    return f"{text}.{_seal(m, text)}"
 
 
-def _read_cursor(cursor: str, company_id: str) -> tuple[str, str]:
+def _read_cursor(m: Management, cursor: str, company_id: str) -> tuple[str, str]:
     if not cursor:
         return "", ""
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        company, key, client_id = json.loads(base64.urlsafe_b64decode(padded))
-        if (
-            company != company_id
-            or not isinstance(key, str)
-            or not isinstance(client_id, str)
-            or "\0" in key + client_id
-        ):
-            raise ValueError
-    except (ValueError, TypeError, binascii.Error):
-        raise Invalid(Fault("after", "This page of the list does not exist.")) from None
-    return key, client_id
+    text, _, seal = cursor.partition(".")
+    # What carries our seal is what we wrote, so it is read without further doubt.
+    if compare_digest(seal.encode("utf-8", "surrogatepass"), _seal(m, text).encode()):
+        company, key, client_id = json.loads(base64.urlsafe_b64decode(text))
+        if company == company_id:
+            return key, client_id
+    raise Invalid(Fault("after", "This page of the list does not exist."))
+
+
+def _seal(m: Management, text: str) -> str:
+    return m.digests.of("page", text)[:_SEAL_CHARACTERS]

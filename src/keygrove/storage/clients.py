@@ -123,21 +123,24 @@ async def count_active(tx: Transaction, company_id: str) -> int:
     return int(row["number"]) if row is not None else 0
 
 
-async def update(tx: Transaction, listing: ClientListing, *, name_key: str) -> bool:
-    """Change name and scope of an active client. False when it is gone.
+async def update(tx: Transaction, listing: ClientListing, *, name_key: str, was: ClientListing) -> bool:
+    """Change name and scope of an active client. False when it is gone, or not as it was any more.
 
     Raises UniqueViolation when another active client of the company has the name.
     """
     touched = await tx.run(
         """
         update clients set client_name = $1, name_key = $2, scope = $3, updated_at_s = $4
-        where client_id = $5 and removed_at_s is null
+        where client_id = $5 and company_id = $6 and client_name = $7 and scope = $8 and removed_at_s is null
         """,
         listing.client_name,
         name_key,
         str(listing.scope),
         listing.updated_at_s,
         listing.client_id,
+        listing.company_id,
+        was.client_name,
+        str(was.scope),
     )
     return touched == 1
 
