@@ -1,0 +1,141 @@
+"""`keygrove demo`: two processes, printed credentials, the main path by curl, and a clean end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.command import Shell
+from cli.test_serve import is_alive, wait_for
+from house.tree import ROOT
+from running import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo and what it printed."""
+
+    process: "subprocess.Popen[bytes]"
+    shown: dict[str, Any]
+    output: Path
+
+    def children(self) -> set[int]:
+        """The processes that it started, and theirs."""
+        listed = subprocess.run(
+            ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+        ).stdout
+        parents = {int(pid): int(parent) for pid, parent in map(str.split, listed.splitlines())}
+        own = {self.process.pid}
+        while more := {pid for pid, parent in parents.items() if parent in own} - own:
+            own |= more
+        return own - {self.process.pid}
+
+
+@contextmanager
+def running_demo(folder: Path, ports: tuple[int, int], *arguments: str) -> Iterator[Demo]:
+    """Start a demo, wait for what it prints, and stop it at the end."""
+    output = folder / "demo.out"
+    options = ["--port", str(ports[0]), "--api-port", str(ports[1]), *arguments]
+    process = Shell(folder).start("demo", *options, output=output)
+    try:
+        wait_for(lambda: "Authorization" in output.read_text() or process.poll() is not None, 40)
+        assert process.poll() is None, output.read_text()
+        text = output.read_text()
+        yield Demo(process, json.loads(text) if "--json" in arguments else {}, output)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> None:
+    """Both processes are real; Ctrl-C ends them with exit code 0 and no trace."""
+    ports = free_port(), free_port()
+    with running_demo(tmp_path, ports, "--json") as first:
+        settings = {**os.environ, "ISSUER": first.shown["issuer"], "API": first.shown["api"]}
+        script = [str(ROOT / "scripts" / "main-path.sh"), str(tmp_path / ".demo")]
+        walked = subprocess.run(script, env=settings, capture_output=True, text=True, timeout=60, check=False)
+        assert walked.returncode == 0, walked.stdout + walked.stderr
+        token = subprocess.run(first.shown["token_command"], shell=True, capture_output=True, check=True)  # noqa: S602
+        access = json.loads(token.stdout)["access_token"]
+        call = first.shown["api_command"].replace("ACCESS_TOKEN", access)
+        answered = subprocess.run(call, shell=True, capture_output=True, check=True)  # noqa: S602
+        assert len(json.loads(answered.stdout)["items"]) == 3
+        children = first.children()
+        assert len(children) >= 4
+        os.killpg(first.process.pid, signal.SIGINT)
+        assert first.process.wait(30) == 0
+        assert not any(map(is_alive, children))
+    assert (tmp_path / ".demo" / "demo.json").stat().st_mode & 0o777 == 0o600
+    with running_demo(tmp_path, ports, "--json") as second:
+        assert second.shown == first.shown
+        second.process.terminate()
+        assert second.process.wait(30) == 0
+    texts = [path.read_text() for path in (tmp_path / ".demo").glob("*.log")]
+    assert len(texts) == 2
+    assert not any("Traceback" in text for text in [*texts, first.output.read_text()])
+
+
+def test_people_are_told_all_they_need(tmp_path: Path) -> None:
+    """Where to sign in and with what, the key, both commands; a key that was removed is replaced."""
+    ports = free_port(), free_port()
+    with running_demo(tmp_path, ports) as demo:
+        text = demo.output.read_text()
+        kept = json.loads((tmp_path / ".demo" / "demo.json").read_text())
+        for part in (
+            f"http://127.0.0.1:{ports[0]}/sign-in",
+            "/oauth2/token",
+            "/v1/marketing-consents",
+            "Ctrl-C",
+        ):
+            assert part in text
+        for name in ("email", "password", "client_id", "client_secret"):
+            assert kept[name] in text
+    settings = {"KEYGROVE_DATA_DIR": str(tmp_path / ".demo")}
+    Shell(tmp_path, settings).value("key", "remove", kept["client_id"])
+    with running_demo(tmp_path, ports, "--json") as demo:
+        assert demo.shown["password"] == kept["password"]
+        assert demo.shown["client_id"] != kept["client_id"]
+
+
+def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
+    """For either of the two."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for option, other in (("--port", "--api-port"), ("--api-port", "--port")):
+            code, line = Shell(tmp_path).error("demo", option, str(port), other, str(free_port()))
+            assert code == 1
+            assert line.startswith(f"keygrove: port {port} is taken: ")
+            assert line.endswith(option)
+    assert not (tmp_path / ".demo").exists()
+
+
+def test_a_demo_without_its_credentials_says_what_to_do(tmp_path: Path) -> None:
+    """A password cannot be read back from the database."""
+    ports = free_port(), free_port()
+    with running_demo(tmp_path, ports):
+        pass
+    (tmp_path / ".demo" / "demo.json").unlink()
+    code, line = Shell(tmp_path).error("demo", "--port", str(ports[0]), "--api-port", str(ports[1]))
+    assert code == 1
+    assert line.endswith(f"remove the folder {tmp_path}/.demo and start again")
+
+
+def test_a_process_that_dies_ends_the_demo(tmp_path: Path) -> None:
+    """With the name of its log."""
+    with running_demo(tmp_path, (free_port(), free_port())) as demo:
+        listed = subprocess.run(
+            ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True
+        ).stdout
+        pids = {int(line.split()[0]): line for line in listed.splitlines()}
+        (api,) = [pid for pid in demo.children() if "keygrove.demo.api" in pids.get(pid, "")]
+        os.kill(api, signal.SIGKILL)
+        assert demo.process.wait(30) == 1
+        assert "keygrove: api stopped by itself" in demo.output.read_text()
