@@ -28,11 +28,13 @@ def test_j38_no_token_is_answered_with_a_bare_challenge(
 def test_j37_the_scheme_compares_without_case(
     scheme: str, gap: str, shared_issuer: Issuer, shared_api: ResourceServer
 ) -> None:
-    """RFC 9110 §11.1."""
-    assert shared_api.authenticate(f"{scheme}{gap}{shared_issuer.token()}").client_id == CLIENT
+    """RFC 9110 §11.1; blanks around the field are no part of it, for servers that leave them there."""
+    token = shared_issuer.token()
+    assert shared_api.authenticate(f"{scheme}{gap}{token}").client_id == CLIENT
+    assert shared_api.authenticate(f" {scheme}{gap}{token} \t").client_id == CLIENT
 
 
-MALFORMED = ["Bearer", "Bearer ", "Bearer\ttoken", "Bearer \ttoken", "Bearer tøken", "Bearer  "]
+MALFORMED = ["Bearer", "Bearer ", "Bearer\ttoken", "Bearer \ttoken", "Bearer tøken", "Bearer \t"]
 
 
 @pytest.mark.parametrize("authorization", MALFORMED)
@@ -42,7 +44,7 @@ def test_j37_a_malformed_field_is_an_invalid_request(authorization: str, shared_
     assert (refused.status, refused.error) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("tail", [" ", "  ", " x", ",", ";", '"', "%20", ", Bearer b"])
+@pytest.mark.parametrize("tail", [" x", "\n", "\x0b", "\0", ",", ";", '"', "%20", ", Bearer b"])
 def test_j37_what_follows_the_token_spoils_it(
     tail: str, shared_issuer: Issuer, shared_api: ResourceServer
 ) -> None:

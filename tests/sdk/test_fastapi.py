@@ -1,15 +1,17 @@
 """The FastAPI guard, on an app behind a real socket."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Annotated
 
 import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from keygrove.sdk.access_token import Principal
-from keygrove.sdk.fastapi import Guard, answer_with_code_and_message
+from keygrove.sdk.fastapi import Guard, _has_token_elsewhere, answer_with_code_and_message
 from keygrove.sdk.resource_server import ResourceServer
 from sdk.asgi import serving
 from sdk.issuer import CLIENT, Issuer
@@ -140,3 +142,23 @@ def test_the_openapi_document_names_the_scheme(shared_api: ResourceServer) -> No
     }
     assert document["paths"]["/scoped"]["post"]["security"] == [{"OAuth2": ["marketing.read"]}]
     assert document["paths"]["/any"]["get"]["security"] == [{"OAuth2": []}]
+
+
+def test_a_form_that_was_read_already_is_looked_at() -> None:
+    """FastAPI reads the form itself, before the guard runs, when the endpoint takes one."""
+    headers = {
+        "authorization": "x",
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": "9",
+    }
+    request = Request(
+        {
+            "type": "http",
+            "method": "POST",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    request._stream_consumed = True
+    request._form = FormData([("access_token", "x")])
+    assert asyncio.run(_has_token_elsewhere(request))

@@ -73,9 +73,10 @@ def read_token(authorization: str | Sequence[str] | None, *, elsewhere: bool) ->
     fields = [authorization] if isinstance(authorization, str) else list(authorization or ())
     if not fields:
         raise no_token()
-    if len(fields) > 1 or not fields[0].isascii() or "\t" in fields[0]:
+    value = fields[0].strip(" \t")  # blanks around it are no part of a field (RFC 9110 §5.5)
+    if len(fields) > 1 or not value.isascii() or "\t" in value:
         raise invalid_request("The Authorization header is malformed.")
-    scheme, _, token = fields[0].partition(" ")
+    scheme, _, token = value.partition(" ")
     if scheme.lower() != "bearer":
         raise no_token()
     if elsewhere:
