@@ -4,10 +4,10 @@ import unicodedata
 
 from keygrove.management.errors import Fault, Invalid
 
-# Controls, surrogates, private and unassigned characters, line and paragraph separators.
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Characters that turn the direction of the text around them.
-_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Controls, invisible formats, surrogates, private and unassigned characters, line and paragraph separators.
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Formats that scripts and emoji are written with; they make no difference between two names.
+_JOINERS = "\u200c\u200d"
 
 
 def clean_name(text: str, *, field: str, shortest: int = 1, longest: int = 80) -> str:
@@ -15,10 +15,11 @@ def clean_name(text: str, *, field: str, shortest: int = 1, longest: int = 80) -
     if len(text) > 4 * longest:
         raise Invalid(Fault(field, f"Use at most {longest} characters."))
     name = unicodedata.normalize("NFC", text.strip())
-    if not name:
+    if not name.strip(_JOINERS):
         raise Invalid(Fault(field, "Enter a name."))
     if any(
-        unicodedata.category(character) in _REFUSED_CATEGORIES or character in _TURNS for character in name
+        unicodedata.category(character) in _REFUSED_CATEGORIES and character not in _JOINERS
+        for character in name
     ):
         raise Invalid(
             Fault(field, "Use letters, digits and signs only: no line breaks or invisible characters.")
@@ -29,5 +30,6 @@ def clean_name(text: str, *, field: str, shortest: int = 1, longest: int = 80) -
 
 
 def name_key(name: str) -> str:
-    """The form in which two names are the same: compared without case and width."""
+    """The form in which two names are the same: compared without case, width and joiners."""
+    name = name.translate(dict.fromkeys(map(ord, _JOINERS)))
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
