@@ -40,7 +40,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_issuer(issuer: str) -> None:
-    """https, or http on loopback; no query, fragment or trailing slash (RFC 8414 §2). Raises ValueError."""
+    """https, or http on loopback; a host, perhaps a port, nothing more (RFC 8414 §2). Raises ValueError."""
     try:
         parts = urlsplit(issuer)
         host, _ = parts.hostname or "", parts.port
@@ -52,6 +52,8 @@ def check_issuer(issuer: str) -> None:
         raise ValueError("must not have a query, a fragment or a user name")
     if issuer.endswith("/"):
         raise ValueError("must not end with a slash: clients compare it exactly")
+    if parts.path:
+        raise ValueError("must not have a path: clients find its documents at the root of the host")
     if parts.netloc != parts.netloc.lower():
         raise ValueError("must have its host in lower case: clients compare it exactly")
     if parts.scheme == "http" and not is_loopback(host):

@@ -45,6 +45,7 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=max(threshold, logging.INFO), force=True)
+    logging.getLogger("keygrove").setLevel(threshold)
     for library in ("uvicorn", "alembic"):
         # They tell their steps at `info`; only their troubles are news.
         logging.getLogger(library).setLevel(max(threshold, logging.WARNING))

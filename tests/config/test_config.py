@@ -135,14 +135,14 @@ def test_load_raises_all_faults_together(tmp_path: Path) -> None:
     "issuer",
     [
         "https://auth.example.com",
-        "https://example.com:8443/auth",
+        "https://example.com:8443",
         "http://127.0.0.1:8400",
         "http://[::1]:1",
         "http://localhost",
     ],
 )
 def test_an_issuer_is_https_or_on_this_machine(tmp_path: Path, issuer: str) -> None:
-    """With a port and a path if need be."""
+    """With a port if need be."""
     assert load({}, {"KEYGROVE_ISSUER": issuer}, tmp_path).issuer == issuer
 
 
@@ -153,6 +153,7 @@ def test_an_issuer_is_https_or_on_this_machine(tmp_path: Path, issuer: str) -> N
         "ftp://example.com",
         "https://",
         "https://example.com/",
+        "https://example.com/auth",
         "https://example.com?",
         "https://example.com?x=1",
         "https://example.com#",

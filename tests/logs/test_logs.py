@@ -122,6 +122,19 @@ except ZeroDivisionError: logging.getLogger("some").exception("broke")
     assert "ZeroDivisionError" in broke["exception"]
 
 
+def test_debug_is_for_our_own_events_only() -> None:
+    """Other libraries say too much at that level."""
+    program = """
+import logging
+from keygrove.logs import configure
+configure("debug")
+logging.getLogger("keygrove.token").debug("ours")
+logging.getLogger("asyncio").debug("theirs")
+"""
+    (ours,) = lines_of(program)
+    assert (ours["level"], ours["event"]) == ("debug", "ours")
+
+
 def test_the_level_is_the_least_severe_one_that_is_logged() -> None:
     """`warning` leaves out `info`."""
     program = """
