@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from keygrove.config import Config
 
 _GRACE_S = 10
+# Clients that ask for many tokens keep their connection; idle ones are closed when there are too many.
+_KEEP_ALIVE_S = 30
 
 
 def serve(
@@ -102,6 +104,7 @@ def _work(settings: "Config", bound: "socket.socket") -> None:
             server_header=False,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
