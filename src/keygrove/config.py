@@ -135,7 +135,9 @@ def _refuse_unknown_names(entries: Entries, faults: list[Fault]) -> None:
         if at[0] in names:
             faults.append(Fault(entry.place, f"{at[0]} is a single value, not a table"))
         elif entry.place.startswith(PREFIX):
-            faults.append(Fault(entry.place, unknown("", entry.place, variables).removeprefix(f"{entry.place} ")))
+            faults.append(
+                Fault(entry.place, unknown("", entry.place, variables).removeprefix(f"{entry.place} "))
+            )
         else:
             faults.append(Fault(entry.place, unknown("", ".".join(map(str, at)), [*names, "api"])))
 
