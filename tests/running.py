@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from keygrove.app import open_house, prepare
 from keygrove.config import load
 from keygrove.management import companies, integrations, people
 from keygrove.management.context import OPERATOR, Management, Role
+from keygrove.storage.people import Person
 
 T = TypeVar("T")
 AUDIENCE = "https://api.understory.io"
@@ -77,7 +78,7 @@ class RunningServer:
         )
         return Key(new.key.client_id, new.client_secret.reveal(), company_id)
 
-    def new_person(self, email: str, *, role: Role = "admin", company_id: str = "") -> people.Person:
+    def new_person(self, email: str, *, role: Role = "admin", company_id: str = "") -> Person:
         """Add a person with PASSWORD."""
         return self.manage(
             lambda m: people.create(
@@ -105,9 +106,16 @@ def free_port() -> int:
 
 @contextmanager
 def running_server(
-    folder: Path, *, workers: int = 1, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    workers: int = 1,
+    settings: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "keygrove.cli.main"),
 ) -> Iterator[RunningServer]:
-    """Start `keygrove serve` in `folder`, with one company, and stop it at the end."""
+    """Start `keygrove serve` in `folder`, with one company, and stop it at the end.
+
+    `program` is what Python runs instead of keygrove itself: a test's own start with other limits.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     own = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
@@ -122,7 +130,7 @@ def running_server(
     }
     asyncio.run(prepare(load(environ=environ, folder=folder)))
     log = folder / "server.log"
-    command = [sys.executable, "-m", "keygrove.cli.main", "serve", "--workers", str(workers)]
+    command = [sys.executable, *program, "serve", "--workers", str(workers)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
     try:

@@ -1,0 +1,153 @@
+"""Table L, what time does to sessions: on a real database, with a clock of the test's own."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from keygrove.app import House, open_house, prepare
+from keygrove.config import load
+from keygrove.management import companies, people, sign_in
+from keygrove.management.context import OPERATOR
+from keygrove.management.errors import Invalid, Throttled
+from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, RECENT_S, Session
+from running import PASSWORD
+
+EMAIL = "ana@example.com"
+START_S = 1_800_000_000
+YEARS_S = 10 * 365 * 86_400
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until it is set."""
+
+    at_s: float = START_S
+
+    def __call__(self) -> float:
+        """Epoch seconds."""
+        return self.at_s
+
+
+@dataclass(slots=True)
+class Desk:
+    """Ana's account, on a house whose clock the test sets."""
+
+    house: House
+    clock: Clock
+    loop: asyncio.Runner
+
+    def sign_in(self, password: str = PASSWORD, address: str = "10.0.0.1") -> str:
+        """Sign in; the session's token."""
+        act = sign_in.sign_in(self.house.management, email=EMAIL, password=password, address=address)
+        return self.loop.run(act).token.reveal()
+
+    def session(self, token: str) -> Session | None:
+        """The session of a token, now."""
+        return self.loop.run(sign_in.find_session(self.house.management, token))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A database with Ana, at START_S."""
+    config = load(environ={"KEYGROVE_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    clock = Clock()
+    with asyncio.Runner() as loop:
+        loop.run(prepare(config))
+        house = loop.run(open_house(config, clock=clock))
+        desk = Desk(house, clock, loop)
+        m = house.management
+        company = loop.run(companies.create(m, OPERATOR, "Acme"))
+        loop.run(people.create(m, OPERATOR, company_id=company.id, email=EMAIL, password=PASSWORD))
+        yield desk
+        loop.run(house.database.close())
+
+
+def test_l13_a_session_ends_when_it_is_not_used(desk: Desk) -> None:
+    """Two hours after its last use, to the second; every use begins them anew."""
+    token = desk.sign_in()
+    desk.clock.at_s += IDLE_S - 1
+    assert desk.session(token) is not None
+    desk.clock.at_s += IDLE_S - 1
+    assert desk.session(token) is not None
+    desk.clock.at_s += IDLE_S
+    assert desk.session(token) is None
+
+
+def test_l13_a_session_ends_however_much_it_is_used(desk: Desk) -> None:
+    """Twelve hours after sign-in."""
+    token = desk.sign_in()
+    for _ in range(ABSOLUTE_S // 3600):
+        assert desk.session(token) is not None
+        desk.clock.at_s += 3600
+    assert desk.session(token) is None
+
+
+@pytest.mark.parametrize("step_s", [-5, -3600, 3600, 0.5])
+def test_l13_a_small_step_of_the_clock_signs_nobody_out(desk: Desk, step_s: float) -> None:
+    """No mass sign-out, and no crash on a time that runs backwards."""
+    token = desk.sign_in()
+    desk.clock.at_s += step_s
+    session = desk.session(token)
+    assert session is not None
+    assert desk.sign_in() != token
+
+
+def test_l13_after_ten_years_nobody_is_signed_in(desk: Desk) -> None:
+    """And whoever signs in then can work, also after 2038."""
+    token = desk.sign_in()
+    desk.clock.at_s += 2 * YEARS_S
+    assert desk.session(token) is None
+    assert desk.session(desk.sign_in()) is not None
+
+
+def test_l13_what_ended_stays_ended_when_the_clock_is_set_back(desk: Desk) -> None:
+    """Sign-out is a fact, not a time."""
+    token = desk.sign_in()
+    session = desk.session(token)
+    assert session is not None
+    desk.loop.run(sign_in.sign_out(desk.house.management, session, address="", request_id=""))
+    desk.clock.at_s -= 3600
+    assert desk.session(token) is None
+
+
+def test_l13_recent_sign_in_lasts_ten_minutes(desk: Desk) -> None:
+    """Afterwards changes ask for the password again; the right one counts for ten more."""
+    token = desk.sign_in()
+    desk.clock.at_s += RECENT_S - 1
+    session = desk.session(token)
+    assert session is not None
+    assert session.is_recent(int(desk.clock()))
+    desk.clock.at_s += 1
+    assert not session.is_recent(int(desk.clock()))
+    m = desk.house.management
+    with pytest.raises(Invalid):
+        desk.loop.run(sign_in.confirm(m, session, "wrong password", address="10.0.0.1"))
+    assert not replace(session).is_recent(int(desk.clock()))
+    desk.loop.run(sign_in.confirm(m, session, PASSWORD, address="10.0.0.1"))
+    again = desk.session(token)
+    assert again is not None
+    assert again.is_recent(int(desk.clock()))
+
+
+def test_l07_the_wait_grows_and_ends(desk: Desk) -> None:
+    """One second, two, four, up to a minute; then the right password opens, and the count begins anew."""
+    for number in range(5):
+        with pytest.raises(Invalid):
+            desk.sign_in("wrong password", address=f"10.0.1.{number}")
+    waits = []
+    for number in range(9):
+        with pytest.raises(Throttled) as refused:
+            desk.sign_in(address=f"10.0.2.{number}")
+        waits.append(refused.value.retry_at_s - int(desk.clock()))
+        desk.clock.at_s = refused.value.retry_at_s
+        with pytest.raises(Invalid):
+            desk.sign_in("wrong password", address=f"10.0.2.{number}")
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    desk.clock.at_s += 60
+    assert desk.session(desk.sign_in()) is not None
+    with pytest.raises(Invalid):
+        desk.sign_in("wrong password")
+    assert desk.session(desk.sign_in()) is not None
