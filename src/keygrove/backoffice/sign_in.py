@@ -21,7 +21,7 @@ async def sign_in_page(request: Request) -> Response:
 
 
 async def sign_in_now(request: Request) -> Response:
-    """POST /sign-in."""
+    """POST /sign-in. A session that the browser had before ends: its cookie is replaced."""
     form = await read_form(request)
     wanted, email, m = own_path(form.one("next")), form.one("email"), management(request)
     try:
@@ -41,6 +41,9 @@ async def sign_in_now(request: Request) -> Response:
         response = _form(request, wanted=wanted, email=email, faults=(fault,), status=429)
         response.headers["Retry-After"] = str(max(1, throttled.retry_at_s - now))
         return response
+    before = await current(request)
+    if before is not None:
+        await sign_in.sign_out(m, before.session, address=before.address, request_id=before.request_id)
     response = RedirectResponse(wanted, status_code=303)
     begin(response, request, new)
     return response

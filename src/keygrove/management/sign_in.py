@@ -6,12 +6,12 @@ from typing import cast
 
 from keygrove.crypto.secrets import Secret, new_session_token
 from keygrove.management.context import Actor, Management, Role
-from keygrove.management.errors import Fault, Invalid, Throttled
+from keygrove.management.errors import Fault, Invalid, Throttled, TooBusy
 from keygrove.management.people import email_key, password_is_right
 from keygrove.management.record import record
 from keygrove.storage import people, sessions
 from keygrove.storage.database import Transaction
-from keygrove.storage.people import Membership, Person
+from keygrove.storage.people import Account, Membership, Person
 from keygrove.storage.sessions import Failures, StoredSession
 
 IDLE_S = 2 * 3600
@@ -66,6 +66,10 @@ class Session:
             request_id=request_id,
         )
 
+    def outsider(self, *, address: str, request_id: str) -> Actor:
+        """The person as an actor outside of every company."""
+        return _outsider(self.person, address, request_id)
+
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
@@ -85,7 +89,7 @@ async def sign_in(
     attempt = await _attempt(m, account=email_key(email), address=address)
     async with m.database.transaction() as tx:
         account = await people.by_email(tx, email_key(email))
-    right = await password_is_right(m, password, account.password_hash if account else None)
+    right = await _verify(m, attempt, password, account)
     if account is None or not right or account.person.disabled_at_s is not None:
         actor = Actor(kind="person", id="", name="", role="auditor", address=address, request_id=request_id)
         async with m.database.transaction() as tx:
@@ -103,9 +107,7 @@ async def begin(
     token, now = new_session_token(), m.now()
     digest = m.digests.of("session", token.reveal())
     stored = StoredSession(digest=digest, person=person, created_at_s=now, seen_at_s=now, confirmed_at_s=now)
-    actor = Actor(
-        kind="person", id=person.id, name=person.name, role="auditor", address=address, request_id=request_id
-    )
+    actor = _outsider(person, address, request_id)
     async with m.database.transaction() as tx:
         await sessions.insert(tx, stored, address=address, user_agent=user_agent[:256])
         if attempt is not None:
@@ -139,7 +141,7 @@ async def confirm(m: Management, session: Session, password: str, *, address: st
     attempt = await _attempt(m, account=email_key(session.person.email), address=address)
     async with m.database.transaction() as tx:
         account = await people.by_id(tx, session.person.id)
-    if not await password_is_right(m, password, account.password_hash if account else None):
+    if not await _verify(m, attempt, password, account):
         raise Invalid(Fault("password", "The password is not right."))
     async with m.database.transaction() as tx:
         await sessions.confirm(tx, session.digest, at_s=m.now())
@@ -148,14 +150,7 @@ async def confirm(m: Management, session: Session, password: str, *, address: st
 
 async def sign_out(m: Management, session: Session, *, address: str, request_id: str) -> None:
     """End a session; its token is dead from now on."""
-    actor = Actor(
-        kind="person",
-        id=session.person.id,
-        name=session.person.name,
-        role="auditor",
-        address=address,
-        request_id=request_id,
-    )
+    actor = session.outsider(address=address, request_id=request_id)
     async with m.database.transaction() as tx:
         if await sessions.end(tx, session.digest, at_s=m.now()):
             await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
@@ -174,6 +169,22 @@ async def _attempt(m: Management, *, account: str, address: str) -> str:
         if now < retry_at_s:
             raise Throttled(retry_at_s)
     return attempt
+
+
+async def _verify(m: Management, attempt: str, password: str, account: Account | None) -> bool:
+    """Whether the password is right; an attempt that nobody had time to look at is no failure."""
+    try:
+        return await password_is_right(m, password, account.password_hash if account else None)
+    except TooBusy:
+        async with m.database.transaction() as tx:
+            await sessions.forget_attempt(tx, attempt)
+        raise
+
+
+def _outsider(person: Person, address: str, request_id: str) -> Actor:
+    return Actor(
+        kind="person", id=person.id, name=person.name, role="auditor", address=address, request_id=request_id
+    )
 
 
 async def _session(tx: Transaction, m: Management, stored: StoredSession, token: str) -> Session:

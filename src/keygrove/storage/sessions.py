@@ -103,6 +103,11 @@ async def mark_success(tx: Transaction, attempt_id: str, *, at_s: int) -> None:
     await tx.run("update sign_in_attempts set succeeded_at_s = $1 where attempt_id = $2", at_s, attempt_id)
 
 
+async def forget_attempt(tx: Transaction, attempt_id: str) -> None:
+    """Take back an attempt that was never looked at."""
+    await tx.run("delete from sign_in_attempts where attempt_id = $1", attempt_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Failures:
     """Failed attempts in a window, and when the last of them was (epoch seconds, 0 for never)."""

@@ -19,6 +19,7 @@ from keygrove.management.sign_in import ABSOLUTE_S, NewSession, Session
 
 _OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~-][A-Za-z0-9/_.?&=~-]*)?")
 _MAX_PATH = 2048
+_FORM_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class SignInNeeded(Exception):
@@ -49,6 +50,10 @@ class Visit:
                 actor = self.session.actor(membership, address=self.address, request_id=self.request_id)
                 return membership.company, actor
         raise NotFound("There is no such company.")
+
+    def as_outsider(self) -> Actor:
+        """The person as an actor in a company that is not theirs: somebody without rights."""
+        return self.session.outsider(address=self.address, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,13 @@ async def signed_in(request: Request) -> Visit:
 
 
 def stranger(request: Request) -> Stranger:
-    """The visitor of a page that needs no sign-in; give the answer the cookie with `remember`."""
-    cookie = request.cookies.get(_name(request, "form"), "") or secrets.token_urlsafe(32)
+    """The visitor of a page that needs no sign-in; give the answer the cookie with `remember`.
+
+    A cookie of another shape than ours is replaced, so that nothing planted is ever sent back.
+    """
+    cookie = request.cookies.get(_name(request, "form"), "")
+    if not _FORM_COOKIE.fullmatch(cookie):
+        cookie = secrets.token_urlsafe(32)
     return Stranger(cookie, management(request).digests.of("form", cookie))
 
 
