@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from keygrove.backoffice.shell import CompanyLink, PersonCard, Shell, Theme
-from keygrove.management.companies import Company
+from keygrove.management.companies import Company, refuse_entry
 from keygrove.management.context import Actor, Management
+from keygrove.management.errors import NotFound
+from keygrove.management.record import require_admin
 from keygrove.web.visits import Stranger, Visit, management, remember, signed_in, stranger
 
 THEME_COOKIE = "keygrove_theme"
@@ -57,6 +59,10 @@ class Here:
         """Whether the last sign-in is too long ago for a change that matters."""
         return not self.visit.session.is_recent(self.m.now())
 
+    async def require_admin(self, action: str, target_id: str) -> None:
+        """Return for an admin. Raises Forbidden for anybody else, and records what they tried."""
+        await require_admin(self.m, self.actor, action, target_id=target_id, company_id=self.company.id)
+
     @property
     def token_url(self) -> str:
         """The token endpoint."""
@@ -69,9 +75,13 @@ class Here:
 
 
 async def enter(request: Request) -> Here:
-    """The company in the request's path. Raises SignInNeeded, NotFound."""
-    visit = await signed_in(request)
-    company, actor = visit.company(request.path_params["slug"])
+    """The company in the request's path. Raises SignInNeeded, and NotFound for a company of others too."""
+    visit, slug = await signed_in(request), request.path_params["slug"]
+    try:
+        company, actor = visit.company(slug)
+    except NotFound:
+        await refuse_entry(management(request), visit.as_outsider(), slug)
+        raise
     return Here(
         m=management(request),
         visit=visit,

@@ -61,7 +61,7 @@ async def change_permissions_now(request: Request) -> Response:
     """POST …/keys/{client_id}/permissions. Raises SignInNeeded, NotFound, Forbidden, CrossSite."""
     here, key = await find(request)
     form = await read_form(request)
-    here.actor.require_admin()
+    await here.require_admin("key.updated", key.client_id)
     scopes = chosen_scopes(here.m.catalogue, form)
     faults = await confirmation_faults(here, form)
     confirmed = not faults

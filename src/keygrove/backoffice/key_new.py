@@ -30,7 +30,7 @@ async def create_now(request: Request) -> Response:
     """
     here = await enter(request)
     form = await read_form(request)
-    here.actor.require_admin()
+    await here.require_admin("key.created", here.company.id)
     name, once, scopes = form.one("name"), form.one("once"), chosen_scopes(here.m.catalogue, form)
     faults = await confirmation_faults(here, form)
     confirmed = not faults

@@ -23,7 +23,7 @@ async def remove_now(request: Request) -> Response:
     """POST …/keys/{client_id}/remove. Raises SignInNeeded, NotFound, Forbidden, CrossSite."""
     here, key = await find(request)
     form = await read_form(request)
-    here.actor.require_admin()
+    await here.require_admin("key.removed", key.client_id)
     faults = await confirmation_faults(here, form)
     if faults:
         return _form(here, key, faults)

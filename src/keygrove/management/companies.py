@@ -13,7 +13,7 @@ from keygrove.storage import companies
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Transaction
 
-__all__ = ["Company", "add", "by_id", "create", "every", "resume", "slug_of", "suspend"]
+__all__ = ["Company", "add", "by_id", "create", "every", "refuse_entry", "resume", "slug_of", "suspend"]
 
 _SLUG_CHARACTERS = 40
 
@@ -52,6 +52,22 @@ async def by_id(m: Management, company_id: str) -> Company:
     if company is None:
         raise NotFound("There is no such company.")
     return company
+
+
+async def refuse_entry(m: Management, actor: Actor, slug: str) -> None:
+    """Record that somebody asked for the pages of a company that is not theirs, if there is one."""
+    async with m.database.transaction() as tx:
+        company = await companies.by_slug(tx, slug)
+        if company is not None:
+            await record(
+                tx,
+                m,
+                actor,
+                "company.entered",
+                target_id=company.id,
+                company_id=company.id,
+                outcome="refused",
+            )
 
 
 async def suspend(m: Management, actor: Actor, company_id: str) -> None:

@@ -16,7 +16,7 @@ from keygrove.management.catalogue import ApiListing
 from keygrove.management.context import Actor, Management
 from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
 from keygrove.management.names import clean_name, name_key
-from keygrove.management.record import record
+from keygrove.management.record import record, require_admin
 from keygrove.protocol.scope import Scope
 from keygrove.storage import clients, companies
 from keygrove.storage.clients import ClientListing
@@ -81,7 +81,7 @@ async def create_key(
 
     Raises Forbidden, NotFound for an unknown company, Invalid (fields `name`, `permissions`), AlreadyCreated.
     """
-    actor.require_admin()
+    await require_admin(m, actor, "key.created", target_id=company_id, company_id=company_id)
     form_digest = None if form_token is None else m.digests.of("creation", form_token)
     name, (api, scopes) = _both(lambda: _clean(name), lambda: choose_permissions(m, permissions))
     secret, now = new_client_secret(), m.now()
@@ -153,7 +153,7 @@ async def update_key(
 
     Raises Forbidden, NotFound, Invalid (fields `name`, `permissions`).
     """
-    actor.require_admin()
+    await require_admin(m, actor, "key.updated", target_id=client_id, company_id=company_id)
     for _ in range(_TRIES):
         before = await get_key(m, actor, company_id, client_id)
         after = _changed(m, before, name, permissions)
@@ -165,7 +165,7 @@ async def update_key(
 
 async def remove_key(m: Management, actor: Actor, company_id: str, client_id: str) -> None:
     """Remove a key for good: no token is issued for it from now on. Raises Forbidden, NotFound."""
-    actor.require_admin()
+    await require_admin(m, actor, "key.removed", target_id=client_id, company_id=company_id)
     before = await get_key(m, actor, company_id, client_id)
     async with m.database.transaction() as tx:
         if not await clients.remove(tx, company_id, client_id, at_s=m.now()):

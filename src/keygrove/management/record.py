@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 
 from keygrove.management.context import Actor, Management
+from keygrove.management.errors import Forbidden
 from keygrove.storage import journal
 from keygrove.storage.database import Transaction
 
@@ -39,3 +40,13 @@ async def record(
             request_id=actor.request_id,
         ),
     )
+
+
+async def require_admin(m: Management, actor: Actor, action: str, *, target_id: str, company_id: str) -> None:
+    """Return for an admin; for anybody else record the action as refused, and raise Forbidden."""
+    try:
+        actor.require_admin()
+    except Forbidden:
+        async with m.database.transaction() as tx:
+            await record(tx, m, actor, action, target_id=target_id, company_id=company_id, outcome="refused")
+        raise

@@ -39,6 +39,12 @@ async def by_id(tx: Transaction, company_id: str) -> Company | None:
     return None if row is None else from_row(row)
 
 
+async def by_slug(tx: Transaction, slug: str) -> Company | None:
+    """The company of that name in URLs."""
+    row = await tx.one(f"select {_COLUMNS} from companies where slug = $1", slug)  # noqa: S608 - a constant
+    return None if row is None else from_row(row)
+
+
 async def all_by_name(tx: Transaction) -> list[Company]:
     """Every company, by name."""
     rows = await tx.all(f"select {_COLUMNS} from companies order by name, company_id")  # noqa: S608 - a constant
