@@ -2,8 +2,9 @@
 
 import re
 
-from keygrove.crypto.passwords import MAX_BYTES, PasswordTooLong
+from keygrove.crypto import passwords
 from keygrove.crypto.passwords import MIN_CHARACTERS as MIN_CHARACTERS
+from keygrove.crypto.passwords import PasswordTooLong
 from keygrove.crypto.secrets import new_person_id
 from keygrove.management.context import ROLES, Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, NotFound
@@ -11,10 +12,10 @@ from keygrove.management.names import clean_name
 from keygrove.management.record import record
 from keygrove.storage import companies, people
 from keygrove.storage.database import Transaction
-from keygrove.storage.people import Person
+from keygrove.storage.people import Person as Person
 
 # Enough to catch a slip of the pen; only a message that arrives proves an address.
-_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}")
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^\s@\x00-\x1f\x7f\ud800-\udfff]{1,189}")
 
 
 async def create(
@@ -99,10 +100,13 @@ def check_password(password: str) -> list[Fault]:
     """What is wrong with a new password (NIST SP 800-63B: length counts, not its kinds of characters)."""
     if "\0" in password:
         return [Fault("password", "The password contains a character that cannot be typed.")]
-    if len(password) < MIN_CHARACTERS:
-        return [Fault("password", f"Use at least {MIN_CHARACTERS} characters.")]
-    if len(password.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    try:
+        # Counted as it is hashed: composing characters can make it shorter or longer.
+        counted = passwords.prepare(password).decode("utf-8", "surrogatepass")
+    except PasswordTooLong:
         return [Fault("password", "The password is too long.")]
+    if len(counted) < MIN_CHARACTERS:
+        return [Fault("password", f"Use at least {MIN_CHARACTERS} characters.")]
     return []
 
 

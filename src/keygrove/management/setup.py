@@ -73,6 +73,9 @@ async def complete(
     async with m.database.transaction() as tx:
         if not await sessions.use_setup_link(tx, m.digests.of("setup_link", token), now_s=m.now()):
             raise LinkExpired("This link was used or has expired.")
+        # Asked again under the writer's turn: two links could be filled in at once.
+        if await stored_people.exist(tx):
+            raise NotFound("Keygrove is set up already.")
         company = await companies.add(tx, m, _SETUP, company_name)
         person = await people.add(
             tx, m, _SETUP, prepared[0], password_hash=prepared[1], company_id=company.id, role="admin"
