@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from keygrove.crypto import passwords
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.secrets import Digests
 from keygrove.management import companies
@@ -84,8 +85,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def m(database_path: Path, clock: Clock, anyio_backend: str) -> AsyncIterator[Management]:
-    """The platform."""
+async def m(
+    database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> AsyncIterator[Management]:
+    """The platform. Its passwords are cheap to hash; what they cost in earnest is tested in crypto."""
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
     database = SqliteDatabase(database_path)
     yield Management(
         issuer="https://issuer.example",

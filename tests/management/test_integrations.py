@@ -375,7 +375,7 @@ class TestGetAndChange:
         """The refusal says whom to ask."""
         new = await make(m, acme)
         client_id = new.key.client_id
-        before = len(journal.lines())
+        before = [line for line in journal.lines() if line["outcome"] == "done"]
         assert await integrations.get_key(m, AUDITOR, acme.id, client_id) == new.key
         for doing in (
             make(m, acme, "Another", actor=AUDITOR),
@@ -385,7 +385,7 @@ class TestGetAndChange:
             with pytest.raises(Forbidden, match="Ask an admin"):
                 await doing
         assert (await integrations.list_keys(m, acme.id)).keys == (new.key,)
-        assert len(journal.lines()) == before
+        assert [line for line in journal.lines() if line["outcome"] == "done"] == before
 
 
 class TestJournal:

@@ -1,0 +1,36 @@
+"""The catalogue: which permissions there are, in which words."""
+
+from keygrove.management.catalogue import SAMPLE
+
+
+def test_the_sample_has_the_scopes_of_the_reference() -> None:
+    """In the order in which they are shown, each once."""
+    assert SAMPLE.scopes() == (
+        "booking.read",
+        "booking.write",
+        "event.read",
+        "experience.read",
+        "marketing.read",
+        "order.read",
+        "webhook.read",
+        "webhook.write",
+    )
+
+
+def test_a_scope_has_an_api_and_words() -> None:
+    """One that is not offered any more stands for itself."""
+    api = SAMPLE.api_of("marketing.read")
+    assert api is not None
+    assert api.audience == "https://api.understory.io"
+    assert SAMPLE.api_of("openid") is None
+    assert SAMPLE.label("marketing.read") == "Read marketing consents"
+    assert SAMPLE.label("booking.write") == "Read and write bookings"
+    assert SAMPLE.label("gone.read") == "gone.read"
+
+
+def test_writing_brings_reading_along() -> None:
+    """In the order shown, whatever the order chosen."""
+    (api,) = SAMPLE.apis
+    assert api.complete(["webhook.write", "event.read"]) == ("event.read", "webhook.read", "webhook.write")
+    assert api.complete([]) == ()
+    assert api.as_api().scopes == frozenset(SAMPLE.scopes())

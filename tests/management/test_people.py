@@ -1,0 +1,130 @@
+"""People and their roles."""
+
+import pytest
+
+from keygrove.management import companies, people, sign_in
+from keygrove.management.companies import Company
+from keygrove.management.context import OPERATOR, Management
+from keygrove.management.errors import Invalid, NotFound
+from keygrove.management.people import Person
+from management.conftest import NOW, Journal
+
+PASSWORD = "a clearing in a forest"
+pytestmark = pytest.mark.anyio
+
+
+async def add(
+    m: Management,
+    company: Company,
+    email: str = "ana@acme.example",
+    *,
+    password: str = PASSWORD,
+    name: str = "",
+) -> Person:
+    """Add a person."""
+    return await people.create(m, OPERATOR, company_id=company.id, email=email, password=password, name=name)
+
+
+async def fields_refused(
+    m: Management, company: Company, email: str, password: str, name: str = ""
+) -> list[str]:
+    """The fields that are wrong."""
+    with pytest.raises(Invalid) as refused:
+        await add(m, company, email, password=password, name=name)
+    return [fault.field for fault in refused.value.faults]
+
+
+async def test_a_person_has_an_id_that_no_client_has(m: Management, acme: Company, journal: Journal) -> None:
+    """Its prefix keeps the two apart (RFC 9068 §5); the deed is on the record."""
+    person = await add(m, acme, " Ana@Acme.example ", name="Ana Example")
+    assert person == Person(id=person.id, email="Ana@Acme.example", name="Ana Example", created_at_s=int(NOW))
+    assert person.id.startswith("kg_pe_")
+    (line,) = journal.lines("person.added")
+    assert (line["target_id"], line["company_id"]) == (person.id, acme.id)
+    assert line["detail"] == {"email": "Ana@Acme.example", "role": "admin"}
+
+
+async def test_without_a_name_the_address_gives_one(m: Management, acme: Company) -> None:
+    """What stands before the at sign."""
+    assert (await add(m, acme, "ana.b@acme.example")).name == "ana.b"
+
+
+async def test_an_address_that_has_an_account_becomes_a_member(
+    m: Management, acme: Company, rival: Company
+) -> None:
+    """Password and name stay: an admin of one company cannot take over somebody of another."""
+    first = await add(m, acme, name="Ana")
+    second = await add(m, rival, "ANA@acme.example", password="another long password", name="Not Ana")
+    assert second == first
+    new = await sign_in.sign_in(m, email="ana@acme.example", password=PASSWORD, address="")
+    assert [one.company.id for one in new.session.memberships] == [acme.id, rival.id]
+    with pytest.raises(Invalid):
+        await sign_in.sign_in(m, email="ana@acme.example", password="another long password", address="")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "ana",
+        "@acme.example",
+        "ana@",
+        "a b@acme.example",
+        "a@b@c",
+        "ana@acme\n.example",
+        "a" * 65 + "@b",
+        "a@" + "b" * 190,
+        "a\0@b",
+        "a\ud800@b",
+    ],
+)
+async def test_what_is_no_address_is_refused(m: Management, acme: Company, email: str) -> None:
+    """Slips of the pen, and what could not be stored."""
+    assert await fields_refused(m, acme, email, PASSWORD, "Ana") == ["email"]
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "short", "x" * 11, "x" * 4097, "é" * 2049, "x" * 20 + "\0", "\u0958" * 1300, "e\u0301" * 6],
+)
+async def test_passwords_too_short_too_long_or_with_nul_are_refused(
+    m: Management, acme: Company, password: str
+) -> None:
+    """Twelve characters to 4,096 bytes, both as they are hashed: in NFC."""
+    assert await fields_refused(m, acme, "ana@acme.example", password) == ["password"]
+
+
+async def test_all_faults_are_told_at_once(m: Management, acme: Company) -> None:
+    """In the order of the form."""
+    assert await fields_refused(m, acme, "ana", "short", "\n") == ["email", "name", "password"]
+
+
+async def test_roles_are_admin_and_auditor(m: Management, acme: Company) -> None:
+    """And no other."""
+    with pytest.raises(Invalid) as refused:
+        await people.create(
+            m,
+            OPERATOR,
+            company_id=acme.id,
+            email="a@b.example",
+            password=PASSWORD,
+            role="owner",  # type: ignore[arg-type]
+        )
+    assert refused.value.faults[0].field == "role"
+
+
+async def test_an_unknown_company_is_not_found(m: Management, acme: Company, journal: Journal) -> None:
+    """And nobody is added."""
+    with pytest.raises(NotFound):
+        await people.create(m, OPERATOR, company_id="f" * 32, email="a@b.example", password=PASSWORD)
+    assert journal.lines("person.added") == []
+    assert await companies.every(m) == (acme,)
+
+
+async def test_disabling_is_on_the_record(m: Management, acme: Company, journal: Journal) -> None:
+    """Nobody cannot be disabled."""
+    person = await add(m, acme)
+    await people.disable(m, OPERATOR, person.id)
+    assert [line["target_id"] for line in journal.lines("person.disabled")] == [person.id]
+    with pytest.raises(NotFound):
+        await people.disable(m, OPERATOR, "kg_pe_nobody")
