@@ -33,6 +33,7 @@ token() {
         -d grant_type=client_credentials -d "scope=$1" -d "audience=$audience" -d "client_id=$2" -d "client_secret=$3"
 }
 
+[ -f "$demo/demo.json" ] || { echo "There is no demo in $demo: start it with make run." >&2; exit 1; }
 client_id=$(json "$demo/demo.json" 'value["client_id"]')
 secret=$(json "$demo/demo.json" 'value["client_secret"]')
 company=$(json "$demo/demo.json" 'value["company_id"]')
