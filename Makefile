@@ -32,7 +32,7 @@ format: ## Rewrite the code in the house style
 bench: ## Measure the token endpoint beside its peers
 	@sh scripts/setup.sh test
 	sh bench/setup.sh
-	$(PYTHON) bench/run.py
+	$(PYTHON) -m bench.run
 
 lock: ## Rewrite requirements/*.lock from pyproject.toml (needs uv)
 	sh scripts/lock.sh

@@ -1,0 +1,77 @@
+"""What Linux tells about processes and about the machine itself."""
+
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from cryptography.hazmat.backends.openssl.backend import backend
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PROC = Path("/proc")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started and that still run."""
+    found = (_PROC / str(pid) / "task" / str(pid) / "children").read_text()
+    return [int(child) for child in found.split()]
+
+
+def cpu_s(pids: list[int]) -> float:
+    """Processor time used so far, user and kernel, in seconds."""
+    ticks = 0
+    for pid in pids:
+        # The name of the program may hold blanks and brackets; the numbers follow its last bracket.
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS_PER_S
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory, pages shared with other processes counted in full, in MiB."""
+    for line in (_PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def described() -> str:
+    """The machine in a line: processor, cores, memory, system."""
+    processor = next(
+        (
+            line.partition(":")[2].strip()
+            for line in (_PROC / "cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor() or platform.machine(),
+    )
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return f"{processor}, {cores()} cores, {memory_gib:.0f} GiB, Linux {platform.release()}, {system}"
+
+
+def versions(peer: Path) -> str:
+    """Everything whose version matters, in a line. `peer` is the folder of node-oidc-provider."""
+    packages = ("keygrove", "cryptography", "joserfc", "uvicorn", "uvloop", "httptools")
+    ours = [f"{name} {version(name)}" for name in packages]
+    # wrk prints its version together with its usage, and fails.
+    wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout.split()
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    oidc = json.loads((peer / "node_modules/oidc-provider/package.json").read_text())["version"]
+    return ", ".join(
+        [
+            f"Python {platform.python_version()}",
+            *ours,
+            backend.openssl_version_text(),
+            f"Node.js {node.removeprefix('v')}",
+            f"oidc-provider {oidc}",
+            f"wrk {wrk[1]}",
+        ]
+    )
