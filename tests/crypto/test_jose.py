@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc.jwk import ECKey
 
 from keygrove.crypto.jose import (
     InvalidKeySet,
@@ -171,9 +172,66 @@ def test_what_is_no_key_set_is_refused(document: object) -> None:
         PublicKeys.parse(document)
 
 
-def test_a_key_set_without_usable_keys_is_empty() -> None:
-    """Bad keys are skipped, not fatal (RFC 7517 §5)."""
-    assert len(PublicKeys.parse({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 7, "x"]})) == 0
+def small(bits: int) -> str:
+    """A modulus of fewer bits than we take."""
+    return (
+        base64.urlsafe_b64encode((2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8, "big")).decode().rstrip("=")
+    )
+
+
+BAD_MEMBERS: dict[str, dict[str, object]] = {
+    "encrypts": {"use": "enc"},
+    "use-array": {"use": ["sig"]},
+    "another-algorithm": {"alg": "RS512"},
+    "wraps": {"key_ops": ["wrapKey"]},
+    "key-ops-text": {"key_ops": "verify"},
+    "another-type": {"kty": "EC"},
+    "private": {"d": "AQAB"},
+    "secret": {"k": "AQAB"},
+    "n-512-bits": {"n": small(512)},
+    "n-1024-bits": {"n": small(1024)},
+    "n-2047-bits": {"n": small(2047)},
+    "n-padded": {"n": small(2048) + "="},
+    "n-huge": {"n": "A" * 100_000},
+    "n-plus": {"n": "+/" + small(2048)[2:]},
+    "n-number": {"n": 5},
+    "n-even": {"n": small(2048)[:-2] + "AA"},
+    "e-1": {"e": "AQ"},
+    "e-3": {"e": "Aw"},
+    "e-even": {"e": "AQAC"},
+    "e-number": {"e": 65537},
+    "e-huge": {"e": "B" * 300},
+    "e-empty": {"e": ""},
+    "e-missing": {"e": None},
+    "kid-empty": {"kid": ""},
+    "kid-number": {"kid": 5},
+    "kid-long": {"kid": "k" * 257},
+    "kid-missing": {"kid": None},
+}
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("members", BAD_MEMBERS.values(), ids=BAD_MEMBERS.keys())
+def test_j43_a_bad_key_is_skipped(key: SigningKey, next_key: SigningKey, members: dict[str, object]) -> None:
+    """It is not fatal to the set (RFC 7517 §5): the good key beside it stays."""
+    changed = {name: value for name, value in (key.public_jwk() | members).items() if value is not None}
+    published = PublicKeys.parse({"keys": [changed, next_key.public_jwk(), changed]})
+    assert list(published.by_kid) == [next_key.kid]
+
+
+def test_keys_of_other_kinds_are_skipped() -> None:
+    """A set of nothing else is empty."""
+    elliptic = dict(ECKey.generate_key("P-256").as_dict(private=False)) | {"kid": "ec"}
+    assert (
+        len(PublicKeys.parse({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 7, "x", None, [], elliptic]}))
+        == 0
+    )
+
+
+def test_a_key_may_leave_its_purpose_unsaid(key: SigningKey) -> None:
+    """`use`, `alg` and `key_ops` are optional (RFC 7517 §4)."""
+    bare = {name: key.public_jwk()[name] for name in ("kty", "kid", "n", "e")}
+    assert list(PublicKeys.parse({"keys": [bare | {"key_ops": ["verify"]}]}).by_kid) == [key.kid]
 
 
 def test_a_refusal_repeats_nothing_of_the_token(key: SigningKey) -> None:

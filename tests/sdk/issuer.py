@@ -46,6 +46,7 @@ class Issuer:
         self.keyring = Keyring(signing_key("current"))
         self.documents: dict[str, object] = {}
         self.status = 200
+        self.moved_to = ""
         self.delay_s = 0.0
         self.drip = False
         self.asked: list[str] = []
@@ -110,7 +111,11 @@ def running_issuer() -> Iterator[Issuer]:
             time.sleep(issuer.delay_s)
             body = issuer.document(self.path)
             try:
-                self.send_response(404 if body is None else issuer.status)
+                if issuer.moved_to and self.path == JWKS:
+                    self.send_response(302)
+                    self.send_header("Location", issuer.moved_to)
+                else:
+                    self.send_response(404 if body is None else issuer.status)
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 for piece in _pieces(body or b"", drip=issuer.drip):

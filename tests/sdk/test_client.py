@@ -385,3 +385,15 @@ def test_requests_sends_the_token_and_once_more_after_a_401(server: TokenServer,
         calls = len(server.api_calls)
         assert session.post(f"{server.url}/api", data=iter([b"x"]), timeout=5).status_code == 401
         assert len(server.api_calls) == calls + 1
+
+
+def test_a_redirect_away_takes_no_token_along(server: TokenServer, tokens: TokenSource) -> None:
+    """Not even when the other host answers 401."""
+    with running_token_server() as elsewhere, requests.Session() as session:
+        server.moved_to = f"{elsewhere.url}/api"
+        session.auth = tokens.requests_auth()
+        assert session.get(f"{server.url}/api", timeout=5).status_code == 401
+        with httpx2.Client(auth=tokens.auth(httpx2.Auth), follow_redirects=True) as client:
+            assert client.get(f"{server.url}/api").status_code == 401
+    assert elsewhere.api_calls
+    assert {field for field, _ in elsewhere.api_calls} == {None}

@@ -36,6 +36,7 @@ class TokenServer:
         self.issued = 0
         self.forms: list[dict[str, list[str]]] = []
         self.authorizations: list[str | None] = []
+        self.moved_to = ""
         self.api_refuses: set[str] = set()
         self.api_calls: list[tuple[str | None, bytes]] = []
         self.metadata: dict[str, object] = {"issuer": url, "token_endpoint": f"{url}/oauth2/token"}
@@ -79,6 +80,9 @@ def running_token_server() -> Iterator[TokenServer]:
 
         def call_api(self, body: bytes) -> None:
             field = self.headers["Authorization"]
+            if state.moved_to:
+                self.answer(Answer(302, {}, {"Location": state.moved_to}))
+                return
             state.api_calls.append((field, body))
             refused = field is None or field.removeprefix("Bearer ") in state.api_refuses
             self.answer(Answer(401, {}) if refused else Answer(200, {"seen": field}))

@@ -223,7 +223,8 @@ def _usable_key(jwk: object) -> RSAKey | None:
         numbers = key.public_key.public_numbers()
     except _MALFORMED:
         return None
-    return key if numbers.n.bit_length() >= RSA_BITS and numbers.e in _EXPONENTS else None
+    is_sound = numbers.n.bit_length() >= RSA_BITS and numbers.n % 2 == 1 and numbers.e in _EXPONENTS
+    return key if is_sound else None
 
 
 def _is_for_verifying(jwk: dict[object, object]) -> bool:
