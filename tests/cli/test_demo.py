@@ -79,6 +79,8 @@ def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> 
     texts = [path.read_text() for path in (tmp_path / ".demo").glob("*.log")]
     assert len(texts) == 2
     assert not any("Traceback" in text for text in [*texts, first.output.read_text()])
+    for secret in (access, first.shown["client_secret"], first.shown["password"]):
+        assert not any(secret in text for text in texts)
 
 
 def test_people_are_told_all_they_need(tmp_path: Path) -> None:

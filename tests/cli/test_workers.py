@@ -1,0 +1,70 @@
+"""The supervisor alone, with workers that misbehave."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys, time
+from keygrove.cli.workers import Supervisor, listen
+
+def work(listener):
+    {work}
+
+sys.exit(Supervisor(work, listen("127.0.0.1", 0), 2).run())
+"""
+
+
+def run(work: str, *signals: signal.Signals, after_s: float = 0) -> "subprocess.CompletedProcess[str]":
+    """A process that supervises two workers which do this; it gets the signals, each after a while."""
+    command = [sys.executable, "-c", PROGRAM.format(work=work)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for number in signals:
+            time.sleep(after_s)
+            process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def test_workers_that_cannot_start_end_the_supervisor() -> None:
+    """Another one could not start either: uvicorn says so with exit code 3."""
+    assert run("sys.exit(3)").returncode == 1
+
+
+def test_workers_that_crash_at_once_are_replaced_without_haste() -> None:
+    """About one a second, not thousands."""
+    done = run('print("born", flush=True); os._exit(1)', signal.SIGTERM, after_s=4)
+    assert done.returncode == 0
+    assert 3 <= done.stdout.count("born") <= 8
+
+
+def test_a_worker_that_fails_says_why() -> None:
+    """Its error is logged whole, since it is a fault of ours."""
+    done = run("time.sleep(0.1); raise RuntimeError('broken on purpose')", signal.SIGTERM, after_s=3)
+    assert done.returncode == 0
+    assert "broken on purpose" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_wait_for_stubborn_workers(number: signal.Signals) -> None:
+    """The first one asks them, and has their patience."""
+    started = time.monotonic()
+    stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    assert run(stubborn, number, number, after_s=2).returncode == 0
+    assert time.monotonic() - started < 15
+
+
+def test_a_child_does_its_work_apart_and_hands_back_its_exit_code() -> None:
+    """What it imports is gone with it."""
+    program = """
+import sys
+from keygrove.cli.workers import in_a_child
+assert in_a_child(lambda: __import__("decimal")) == 0
+assert in_a_child(lambda: sys.exit(7)) == 7
+assert "decimal" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
