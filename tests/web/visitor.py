@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from ipaddress import IPv4Address
@@ -86,7 +86,7 @@ class Visitor:
         path: str,
         *,
         headers: Mapping[str, str | bytes],
-        content: bytes = b"",
+        content: bytes | Iterable[bytes] = b"",
         slow: bool = False,
         busy: bool = False,
         shows: Collection[str] = (),
