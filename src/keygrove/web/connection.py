@@ -1,7 +1,8 @@
 """The limits of one connection, which an ASGI application cannot set itself: time, size and number.
 
-A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES; a reader that does
-not read is cut off; when there are too many connections, the one that is idle longest goes.
+A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES, its body as sent in
+MAX_BODY_WIRE_BYTES. A reader that does not read is cut off after FLUSH_TIMEOUT_S. When there are more than
+MAX_CONNECTIONS, the one that waits longest for a request goes.
 """
 
 import asyncio
@@ -16,8 +17,11 @@ from keygrove.web.defenses import MAX_HEAD_BYTES
 HEAD_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 4096
+# Applications take 64 KiB; sent a byte a chunk that is six times as much. More is extensions or trailers.
+MAX_BODY_WIRE_BYTES = 512 * 1024
 
-_idle: dict["LimitedConnection", None] = {}
+# Those that wait for a request or for the rest of its head, the longest waiting first.
+_waiting: dict["LimitedConnection", None] = {}
 
 
 class OnePiece:
@@ -62,56 +66,100 @@ class LimitedConnection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, with limits."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _flush_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _body_bytes = 0
+    _keep_alive = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Make room when there are too many connections, and start to wait for the first request."""
         whole = OnePiece(cast(asyncio.Transport, transport), self.loop)
         super().connection_made(cast(asyncio.Transport, whole))
-        if len(self.connections) > MAX_CONNECTIONS and _idle:
-            next(iter(_idle)).timeout_keep_alive_handler()
+        if len(self.connections) > MAX_CONNECTIONS:
+            if not _waiting:
+                self.refuse(503, "Service Unavailable")
+                return
+            next(iter(_waiting)).timeout_keep_alive_handler()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()
+        self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what arrived; refuse a head that outgrows its limit before it is complete."""
+        """Take what arrived; refuse what outgrows its limit before it is complete."""
+        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            # Any byte ends uvicorn's own timer, also a blank line that begins no request.
+            self._await_head()
         if self._head_timer is not None:
             self._head_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
         super().data_received(data)
-        if (
-            self._head_timer is not None
-            and self._head_bytes > MAX_HEAD_BYTES
-            and not self.transport.is_closing()
-        ):
+        if self.transport.is_closing():
+            return
+        if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
             self.refuse(431, "Request Header Fields Too Large")
+        elif self._body_bytes > MAX_BODY_WIRE_BYTES and self.cycle.more_body:
+            self.refuse(413, "Content Too Large")
 
     def on_message_begin(self) -> None:
         """A request begins: it has a limited time to show its head."""
         super().on_message_begin()
-        _idle.pop(self, None)
         if self._head_timer is None:
             self._await_head()
 
     def on_headers_complete(self) -> None:
-        """The head is complete: the application takes over."""
+        """The head is complete: the application takes over.
+
+        An answer that is given before the body is complete ends the connection: nobody waits for the rest.
+        """
         self._stop_waiting()
+        self._body_bytes = 0
         super().on_headers_complete()
+        self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+
+    def on_message_complete(self) -> None:
+        """The body is complete too."""
+        super().on_message_complete()
+        self.cycle.keep_alive = self._keep_alive
+
+    def shutdown(self) -> None:
+        """Close after the answer that is under way."""
+        self._keep_alive = False
+        super().shutdown()
 
     def on_response_complete(self) -> None:
-        """The connection is idle until its next request."""
+        """The connection is idle until its next request, if another may come."""
         super().on_response_complete()
-        if not self.transport.is_closing() and not self.pipeline:
-            _idle[self] = None
+        if self.transport.is_closing():
+            self._flush_in_time()
+        elif not self.pipeline:
+            _waiting[self] = None
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close; cut the connection when the other side does not take what is left to send."""
+        """Close a connection that waited for too long."""
         super().timeout_keep_alive_handler()
-        _idle.pop(self, None)
-        self.loop.call_later(FLUSH_TIMEOUT_S, self.transport.abort)
+        _waiting.pop(self, None)
+        self._flush_in_time()
+
+    def pause_writing(self) -> None:
+        """The other side does not read: it has a limited time to begin."""
+        super().pause_writing()
+        self._flush_in_time()
+
+    def resume_writing(self) -> None:
+        """The other side reads again."""
+        super().resume_writing()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if the request had not asked for another protocol; nothing follows on this connection."""
+        self._keep_alive = self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, not ours
         """Refuse what is not HTTP, and methods that HTTP does not know."""
@@ -121,21 +169,30 @@ class LimitedConnection(HttpToolsProtocol):
             self.refuse(400, "Bad Request")
 
     def refuse(self, status: int, phrase: str) -> None:
-        """Answer without the application, and close."""
+        """Close; before, answer without the application, unless it has begun to answer itself."""
         self._stop_waiting()
-        self.transport.write(
-            f"HTTP/1.1 {status} {phrase}\r\n"
-            "content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-            "content-length: 2\r\nconnection: close\r\n\r\n{}".encode()
-        )
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            retry = "retry-after: 1\r\n" if status == 503 else ""
+            self.transport.write(
+                f"HTTP/1.1 {status} {phrase}\r\n{retry}"
+                "content-type: application/json\r\ncache-control: no-store\r\n"
+                "x-content-type-options: nosniff\r\n"
+                "content-length: 2\r\nconnection: close\r\n\r\n{}".encode()
+            )
         self.transport.close()
+        self._flush_in_time()
+
+    def _flush_in_time(self) -> None:
+        if self._flush_timer is None and self.transport.get_write_buffer_size():
+            self._flush_timer = self.loop.call_later(FLUSH_TIMEOUT_S, self.transport.abort)
 
     def _await_head(self) -> None:
+        _waiting[self] = None
         self._head_bytes = 0
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
 
     def _stop_waiting(self) -> None:
-        _idle.pop(self, None)
+        _waiting.pop(self, None)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

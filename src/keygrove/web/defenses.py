@@ -11,6 +11,7 @@ from keygrove.web.adapter import Callee, Receive, Scope, Send, request_id
 log = logging.getLogger("keygrove.http")
 
 MAX_HEAD_BYTES = 16 * 1024
+MAX_TARGET_BYTES = 12 * 1024
 MAX_HEADERS = 100
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 CSP = "; ".join(
@@ -81,9 +82,11 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
 def refusal(scope: Scope) -> int | None:
     """The status that refuses a request for its head alone; None when the head is sane.
 
-    400 unless it names its host exactly once, well formed (RFC 9112 §3.2); 431 when it is too large
-    (RFC 6585 §5).
+    400 unless it names its host exactly once, well formed (RFC 9112 §3.2); 414 when its target is too long
+    (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
     """
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+        return 414
     hosts = size = 0
     headers = scope["headers"]
     for name, value in headers:
