@@ -22,6 +22,7 @@ from keygrove.management.errors import (
     Throttled,
     TooBusy,
 )
+from keygrove.web.adapter import Disconnected
 from keygrove.web.forms import BadForm
 from keygrove.web.visits import SignInNeeded, management
 
@@ -90,6 +91,7 @@ def exception_handlers() -> dict[Any, Handler]:
         SignInNeeded: _sign_in_first,
         HTTPException: _http,
         BadForm: _bad_form,
+        Disconnected: _gone,
         NotFound: _not_found,
         Forbidden: _forbidden,
         Invalid: _invalid,
@@ -114,6 +116,11 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 async def _bad_form(request: Request, error: BadForm) -> Response:
     return trouble(request, Answer(status=error.status, lines=(str(error), "Nothing was changed.")))
+
+
+async def _gone(_request: Request, _error: Disconnected) -> Response:
+    # Nobody is there to read it.
+    return Response(status_code=400)
 
 
 async def _not_found(request: Request, _error: NotFound) -> Response:

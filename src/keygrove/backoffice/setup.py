@@ -36,7 +36,7 @@ async def setup_page(request: Request) -> Response:
 
 async def setup_now(request: Request) -> Response:
     """POST /setup. Raises NotFound once somebody can sign in."""
-    form = await read_form(request)
+    form = await read_form(request, strangers=True)
     token = form.one("token")
     entered = _entered(form)
     try:

@@ -22,7 +22,7 @@ async def sign_in_page(request: Request) -> Response:
 
 async def sign_in_now(request: Request) -> Response:
     """POST /sign-in. A session that the browser had before ends: its cookie is replaced."""
-    form = await read_form(request)
+    form = await read_form(request, strangers=True)
     wanted, email, m = own_path(form.one("next")), form.one("email"), management(request)
     try:
         new = await sign_in.sign_in(

@@ -12,7 +12,7 @@ _YEAR_S = 365 * 24 * 3600
 
 async def choose_theme(request: Request) -> Response:
     """POST /theme: keep the choice and go back. Raises CrossSite."""
-    form = await read_form(request)
+    form = await read_form(request, strangers=True)
     response = RedirectResponse(own_path(form.one("back")), status_code=303)
     choice = form.one("theme")
     if choice in ("light", "dark"):

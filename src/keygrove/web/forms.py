@@ -51,8 +51,11 @@ class Form:
         return dict.fromkeys(key for key, _ in self.fields)
 
 
-async def read_form(request: Request) -> Form:
-    """The fields of a form that one of our pages sent. Raises CrossSite, BadForm, Disconnected."""
+async def read_form(request: Request, *, strangers: bool = False) -> Form:
+    """The fields of a form that one of our pages sent; of a page for strangers too, when `strangers` may.
+
+    Raises CrossSite, BadForm, Disconnected.
+    """
     refuse_cross_site(request)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != FORM:
@@ -63,7 +66,9 @@ async def read_form(request: Request) -> Form:
     except OAuthError as error:
         raise BadForm(error.description, status=error.status) from None
     presented = form.one(TOKEN_FIELD).encode()
-    if not any(compare_digest(presented, token.encode()) for token in form_tokens(request)):
+    if not any(
+        compare_digest(presented, token.encode()) for token in form_tokens(request, strangers=strangers)
+    ):
         raise CrossSite
     return form
 

@@ -117,9 +117,13 @@ def end(response: Response, request: Request) -> None:
         )
 
 
-def form_tokens(request: Request) -> tuple[str, ...]:
-    """The form tokens that this visitor's forms may carry."""
-    cookies = (request.cookies.get(_name(request, kind), "") for kind in ("session", "form"))
+def form_tokens(request: Request, *, strangers: bool) -> tuple[str, ...]:
+    """The form tokens that this visitor's forms may carry; with `strangers` also one without a session.
+
+    A stranger's cookie can be planted where it is no `__Host-` one: it opens no form of who is signed in.
+    """
+    kinds = ("session", "form") if strangers else ("session",)
+    cookies = (request.cookies.get(_name(request, kind), "") for kind in kinds)
     return tuple(management(request).digests.of("form", cookie) for cookie in cookies if cookie)
 
 
