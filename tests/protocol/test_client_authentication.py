@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keygrove.protocol import client_authentication
 from keygrove.protocol.client import Client
 from keygrove.protocol.client_authentication import (
     AuthenticatedClient,
@@ -207,6 +208,23 @@ class TestAuthenticate:
         with pytest.raises(InvalidClient) as refused:
             authenticate_client(replace(CLAIM, by_header=by_header), None, DIGEST)
         assert refused.value.challenge is by_header
+
+    @pytest.mark.parametrize("client", [None, CLIENT])
+    def test_b26_digests_are_compared_in_constant_time(
+        self, client: Client | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Once, over two digests of one length, whether or not there is such a client."""
+        compared: list[tuple[bytes, bytes]] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append((one, other))
+            return False
+
+        monkeypatch.setattr(client_authentication, "compare_digest", compare)
+        with pytest.raises(InvalidClient):
+            authenticate_client(CLAIM, client, DIGEST)
+        ((one, other),) = compared
+        assert len(one) == len(other) == 64
 
     def test_a_digest_does_not_print(self) -> None:
         """A claim and a client print without what proves them."""
