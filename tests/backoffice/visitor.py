@@ -1,0 +1,239 @@
+"""A visitor with a browser window: how it looks, what goes wrong in it, and the ways through Backoffice."""
+
+import itertools
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
+
+from keygrove.management import companies, people
+from keygrove.management.context import OPERATOR, Management, Role
+from running import PASSWORD, RunningServer, running_server
+
+T = TypeVar("T")
+WIDE, NARROW = 1280, 320
+_AXE_SOURCE: str = Axe().axe_script
+# Where to keep a picture of every state that is looked at, for people to review.
+PICTURES = os.environ.get("BACKOFFICE_PICTURES", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to look at Backoffice."""
+
+    script: bool = True
+    width: int = WIDE
+    theme: str = "light"
+
+    def __str__(self) -> str:
+        """Its name in the list of tests."""
+        return f"{'script' if self.script else 'plain'}-{self.width}-{self.theme}"
+
+
+LOOKS = [
+    Look(script, width, theme)
+    for script, width, theme in itertools.product((True, False), (WIDE, NARROW), ("light", "dark"))
+]
+
+
+@dataclass(slots=True)
+class Site:
+    """The server, and companies and people made for one test each."""
+
+    server: RunningServer
+    folder: Path
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    @property
+    def url(self) -> str:
+        """Where it is served."""
+        return self.server.url
+
+    def manage(self, act: Callable[[Management], Awaitable[T]]) -> T:
+        """Do something on the server's data. In a thread: the browser's driver owns this one's event loop."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(self.server.manage, act).result()
+
+    def new_company(self, name: str = "Acme") -> companies.Company:
+        """A company with no keys yet."""
+        return self.manage(lambda m: companies.create(m, OPERATOR, name))
+
+    def new_person(self, *members: companies.Company, role: Role = "admin") -> str:
+        """A person who belongs to these companies; their e-mail address."""
+        email = f"ana{next(self.numbers)}@acme.example"
+
+        async def add(m: Management) -> None:
+            for company in members:
+                await people.create(
+                    m,
+                    OPERATOR,
+                    company_id=company.id,
+                    email=email,
+                    name="Ana Alvarez",
+                    password=PASSWORD,
+                    role=role,
+                )
+
+        self.manage(add)
+        return email
+
+    def age_sessions(self) -> None:
+        """Make every confirmation eleven minutes older."""
+
+        async def age(m: Management) -> None:
+            async with m.database.transaction() as tx:
+                await tx.run("update sessions set confirmed_at_s = confirmed_at_s - 660")
+
+        self.manage(age)
+
+    def everything_kept(self) -> bytes:
+        """All that the server has written: database, write-ahead log, its own log."""
+        return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file())
+
+
+@contextmanager
+def site_in(folder: Path) -> Iterator[Site]:
+    """A running server with its data in `folder`; started in a thread, for the reason that `manage` has."""
+    running = running_server(folder)
+    with ThreadPoolExecutor(1) as pool:
+        server = pool.submit(running.__enter__).result()
+        try:
+            yield Site(server, folder)
+        finally:
+            pool.submit(running.__exit__, None, None, None).result()
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A browser window. `faults` are requests to elsewhere and violations of the content security policy."""
+
+    browser: Browser
+    context: BrowserContext
+    page: Page
+    url: str
+    look: Look
+    faults: list[str]
+    dialogs: list[str]
+    copies: list[Page] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, browser: Browser, url: str, look: Look) -> "Visitor":
+        """A new window with no cookies."""
+        context = browser.new_context(
+            viewport={"width": look.width, "height": 800 if look.width == WIDE else 640},
+            java_script_enabled=look.script,
+            reduced_motion="reduce",
+            color_scheme="dark" if look.theme == "dark" else "light",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(10_000)
+        visitor = cls(browser, context, context.new_page(), url, look, [], [])
+
+        def watch(request: Request) -> None:
+            if not request.url.startswith((url, "data:", "blob:")):
+                visitor.faults.append(f"left the origin: {request.url}")
+
+        def answer(dialog: Dialog) -> None:
+            visitor.dialogs.append(dialog.type)
+            dialog.accept()
+
+        context.on("request", watch)
+        visitor.page.on(
+            "console",
+            lambda message: (
+                visitor.faults.append(message.text) if "Security Policy" in message.text else None
+            ),
+        )
+        visitor.page.on("pageerror", lambda error: visitor.faults.append(str(error)))
+        visitor.page.on("dialog", answer)
+        return visitor
+
+    def go(self, path: str) -> None:
+        """Open an address of the site."""
+        self.page.goto(f"{self.url}{path}")
+
+    def press(self, name: str) -> None:
+        """Press the button of that name in the page itself."""
+        self.page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name: str) -> None:
+        """Follow the link of that name in the page itself."""
+        self.page.get_by_role("main").get_by_role("link", name=name, exact=True).first.click()
+
+    def choose(self, resource: str, level: str) -> None:
+        """Choose a level in one row of the permission picker."""
+        row = self.page.get_by_role("group", name=resource, exact=True)
+        row.get_by_label(level, exact=True).check()
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> None:
+        """Sign in at /sign-in, or at whatever sign-in page is open."""
+        if "/sign-in" not in self.page.url:
+            self.go("/sign-in")
+        self.page.get_by_label("E-mail address").fill(email)
+        self.page.get_by_label("Password").fill(password)
+        self.press("Sign in")
+
+    def create_key(self, slug: str, name: str, permissions: tuple[tuple[str, str], ...]) -> str:
+        """Make a key; the Secret Key as the page shows it."""
+        self.go(f"/c/{slug}/settings/integrations/keys/new")
+        self.page.get_by_label("Name", exact=True).fill(name)
+        for resource, level in permissions:
+            self.choose(resource, level)
+        self.press("Create")
+        return self.page.locator("#secret-key").text_content() or ""
+
+    def heading(self) -> str:
+        """The page's only h1."""
+        headings = self.page.locator("h1")
+        assert headings.count() == 1
+        return (headings.text_content() or "").strip()
+
+    def inspect(self, state: str) -> None:
+        """Nothing wrong for axe, nothing wider than the window, a title that ends in Backoffice."""
+        assert self.page.title().endswith("Backoffice"), self.page.title()
+        wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{state} is {wide} px wider than its window"
+        if PICTURES:
+            self.page.screenshot(path=f"{PICTURES}/{state}-{self.look}.png", full_page=True)
+        assert self.accessibility_faults() == [], state
+
+    def accessibility_faults(self) -> list[str]:
+        """What axe finds. Without script axe cannot run, so it reads a copy of the page as it stands."""
+        if self.look.script:
+            return _axe(self.page)
+        source = re.sub(r"<script\b.*?</script>|</?noscript>", "", self.page.content(), flags=re.DOTALL)
+        copy = self._copy()
+        copy.route("**/copy", lambda route: route.fulfill(body=source, content_type="text/html"), times=1)
+        copy.goto(f"{self.url}/copy")
+        return _axe(copy)
+
+    def _copy(self) -> Page:
+        """A second window, with script, in which the pages of this one are examined."""
+        if not self.copies:
+            scheme: Literal["dark", "light"] = "dark" if self.look.theme == "dark" else "light"
+            context = self.browser.new_context(viewport=self.page.viewport_size, color_scheme=scheme)
+            self.copies.append(context.new_page())
+        return self.copies[0]
+
+    def close(self) -> None:
+        """Close its windows."""
+        for page in self.copies:
+            page.context.close()
+        self.context.close()
+
+
+def _axe(page: Page) -> list[str]:
+    """The violations only: carrying axe's whole report out of the browser takes longer than its work."""
+    page.evaluate(_AXE_SOURCE)
+    found: list[str] = page.evaluate(
+        """async () => (await axe.run({resultTypes: ["violations"]})).violations.map(
+            rule => `${rule.id}: ${rule.nodes.map(node => node.html.slice(0, 120)).join(" | ")}`)"""
+    )
+    return found
