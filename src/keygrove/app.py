@@ -22,7 +22,7 @@ from keygrove.protocol.metadata import TOKEN_PATH
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database
-from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.storage.opening import make_place, open_database
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
 from keygrove.web.defenses import defended, refusal, refuse
 from keygrove.web.health import health_endpoints
@@ -37,11 +37,11 @@ async def prepare(config: Config) -> None:
     Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable.
     """
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config.database.parent.mkdir(parents=True, exist_ok=True)
-    database = SqliteDatabase(config.database)
+    make_place(config.database)
+    database = await open_database(config.database)
     try:
         if await schema.version(database) is None:
-            schema.migrate_sqlite(config.database)
+            await schema.migrate(config.database)
         await schema.check(database)
         master = await master_key(config, database, create=True)
         vault = Vault(master)
@@ -79,7 +79,7 @@ class House:
 
 async def open_house(config: Config, *, clock: Clock = time.time) -> House:
     """Open the database and the keys. Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable."""
-    database = SqliteDatabase(config.database)
+    database = await open_database(config.database)
     try:
         await schema.check(database)
         master = await master_key(config, database)

@@ -26,6 +26,7 @@ from keygrove.config_sources import (
 )
 from keygrove.config_words import unknown
 from keygrove.management.catalogue import SAMPLE, Catalogue
+from keygrove.storage.opening import SQLITE
 
 _MOST_WORKERS = 8
 
@@ -35,7 +36,7 @@ class Config:
     """Every setting, read and checked. Paths are absolute; `master_key` is None when its file holds it."""
 
     issuer: str
-    database: Path
+    database: str = field(repr=False)
     data_dir: Path
     host: str
     port: int
@@ -46,6 +47,11 @@ class Config:
     log_level: str
     catalogue: Catalogue
     catalogue_is_sample: bool
+
+    @property
+    def database_shown(self) -> str:
+        """The database's URL without its password."""
+        return without_password(self.database)
 
     @property
     def master_key_file(self) -> Path:
@@ -168,7 +174,8 @@ def _config(
     """The values with their defaults; only to be used when there are no faults."""
     data_dir = _path(values["data_dir"] or ".keygrove", entries.get(("data_dir",)), folder)
     url = values["database"]
-    database = _path(url.removeprefix("sqlite:///"), entries.get(("database",)), folder) if url else None
+    if url and url.startswith(SQLITE):
+        url = f"{SQLITE}{_path(url.removeprefix(SQLITE), entries.get(('database',)), folder)}"
     host, port = values["host"] or "127.0.0.1", values["port"] or 8400
     if ("issuer",) not in entries and not is_loopback(host):
         faults.append(
@@ -185,7 +192,7 @@ def _config(
     proxies = values["trusted_proxies"]
     return Config(
         issuer=issuer,
-        database=database or data_dir / "keygrove.db",
+        database=url or f"{SQLITE}{data_dir / 'keygrove.db'}",
         data_dir=data_dir,
         host=host,
         port=port,
@@ -213,15 +220,20 @@ def _path(path: str, entry: Entry | None, folder: Path) -> Path:
     return ((entry.folder if entry else folder) / Path(path).expanduser()).resolve()
 
 
+def without_password(url: str) -> str:
+    """A URL as it may be shown: whoever it signs in as is left out."""
+    return re.sub(r"://[^/@]*@", "://<secret>@", url)
+
+
 def _shown(config: Config, values: dict[str, Any], entries: Entries) -> list[Shown]:
     rows = []
     for setting in SETTINGS:
         entry = entries.get((setting.name,))
         value: object = getattr(config, setting.name)
         if entry is not None and values[setting.name] is None:
-            value = re.sub(r"://[^/@]*@", "://<secret>@", str(entry.value))
+            value = without_password(str(entry.value))
         elif setting.name == "database":
-            value = f"sqlite:///{value}"
+            value = config.database_shown
         elif isinstance(value, tuple):
             value = ", ".join(value)
         if setting.secret:

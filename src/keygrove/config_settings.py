@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from keygrove.storage.opening import POSTGRES
+
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -61,11 +63,14 @@ def check_issuer(issuer: str) -> None:
 
 
 def check_database(url: str) -> None:
-    """A SQLite file. Raises ValueError."""
-    if url.startswith(("postgresql://", "postgres://")):
-        raise ValueError("this version brings SQLite only: use sqlite:///path/to/keygrove.db")
+    """A SQLite file or a PostgreSQL database. Raises ValueError."""
+    if url.startswith(POSTGRES):
+        parts = urlsplit(url)
+        if not parts.path.strip("/"):
+            raise ValueError("must name the database: postgresql://user:password@host/name")
+        return
     if not url.startswith("sqlite:///") or url.removeprefix("sqlite:///") in ("", ":memory:") or "?" in url:
-        raise ValueError("must be sqlite:/// and the path of a file")
+        raise ValueError("must be sqlite:/// and the path of a file, or postgresql://user:password@host/name")
 
 
 def check_proxies(proxies: list[str]) -> None:

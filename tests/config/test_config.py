@@ -52,7 +52,7 @@ def test_without_any_source_there_are_defaults_and_the_sample_catalogue(tmp_path
     """Keygrove starts without a configuration file."""
     config = load({}, {}, tmp_path)
     assert config.issuer == "http://127.0.0.1:8400"
-    assert config.database == tmp_path / ".keygrove" / "keygrove.db"
+    assert config.database == f"sqlite:///{tmp_path}/.keygrove/keygrove.db"
     assert config.master_key_file == tmp_path / ".keygrove" / "master.key"
     assert (config.host, config.port, config.log_level) == ("127.0.0.1", 8400, "info")
     assert config.trusted_proxies == ("127.0.0.1", "::1")
@@ -186,18 +186,18 @@ def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:
     write(conf, 'data_dir = "data"\ndatabase = "sqlite:///db/keys.db"')
     environ = {"KEYGROVE_CONFIG": "etc/keygrove.toml"}
     config = load({}, environ, tmp_path)
-    assert (config.data_dir, config.database) == (conf / "data", conf / "db" / "keys.db")
+    assert (config.data_dir, config.database) == (conf / "data", f"sqlite:///{conf}/db/keys.db")
     environ["KEYGROVE_DATABASE"] = "sqlite:///keys.db"
-    assert load({}, environ, tmp_path).database == tmp_path / "keys.db"
+    assert load({}, environ, tmp_path).database == f"sqlite:///{tmp_path}/keys.db"
     environ["KEYGROVE_DATABASE"] = "sqlite:////var/lib/keys.db"
-    assert load({}, environ, tmp_path).database == Path("/var/lib/keys.db")
+    assert load({}, environ, tmp_path).database == "sqlite:////var/lib/keys.db"
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://user:hunter2@db/keygrove", "this version brings SQLite only"),
-        ("postgres://db", "this version brings SQLite only"),
+        ("postgresql://user:hunter2@db", "must name the database"),
+        ("postgres://db/", "must name the database"),
         ("mysql://db", "must be sqlite:///"),
         ("sqlite://", "must be sqlite:///"),
         ("sqlite:///", "must be sqlite:///"),

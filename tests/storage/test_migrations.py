@@ -43,7 +43,7 @@ def set_version(path: Path, version: str) -> None:
         connection.commit()
 
 
-async def found(path: Path) -> str | None:
+async def found(path: Path) -> int | None:
     """The version of a file."""
     database = SqliteDatabase(path)
     try:
@@ -95,7 +95,7 @@ async def test_processes_that_migrate_at_once_end_with_one_schema(tmp_path: Path
 
 def test_the_newest_step_is_the_version_that_the_code_needs() -> None:
     """One line of steps with one end."""
-    assert steps().get_heads() == [schema.VERSION]
+    assert steps().get_heads() == [f"{schema.VERSION:04}"]
 
 
 def test_versions_sort_as_text() -> None:
@@ -119,6 +119,17 @@ async def test_an_empty_file_is_an_older_schema(tmp_path: Path) -> None:
     """Nothing is created in silence."""
     with pytest.raises(SchemaMismatch, match="keygrove migrate"):
         await check(tmp_path / "k.db")
+
+
+async def test_the_next_versions_schema_is_accepted(tmp_path: Path) -> None:
+    """While nodes are replaced one by one, the old ones go on beside the new ones."""
+    path = tmp_path / "k.db"
+    schema.migrate_sqlite(path)
+    set_version(path, f"{schema.VERSION + 1:04}")
+    await check(path)
+    set_version(path, f"{schema.VERSION + 2:04}")
+    with pytest.raises(SchemaMismatch, match="newer Keygrove"):
+        await check(path)
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:

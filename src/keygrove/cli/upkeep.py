@@ -18,24 +18,24 @@ def migrate(as_json: Json = False) -> None:
 
     from keygrove import config
     from keygrove.storage import schema
-    from keygrove.storage.sqlite import SqliteDatabase
+    from keygrove.storage.opening import make_place, open_database
 
     settings = config.load()
-    settings.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_place(settings.database)
 
     async def bring_up() -> None:
-        database = SqliteDatabase(settings.database)
+        database = await open_database(settings.database)
         try:
             found = await schema.version(database)
             if found is None or found < schema.VERSION:
-                schema.migrate_sqlite(settings.database)
+                await schema.migrate(settings.database)
             await schema.check(database)
         finally:
             await database.close()
 
     asyncio.run(bring_up())
-    value = {"database": f"sqlite:///{settings.database}", "schema": schema.VERSION}
-    show(as_json, value, f"{settings.database} has schema {schema.VERSION}.")
+    value = {"database": settings.database_shown, "schema": schema.VERSION}
+    show(as_json, value, f"{settings.database_shown} has schema {schema.VERSION}.")
 
 
 def setup_link(as_json: Json = False) -> None:

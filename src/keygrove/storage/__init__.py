@@ -2,6 +2,8 @@
 
     database                the port: Database.transaction(), Transaction.one / all / run
     sqlite                  the embedded driver
+    postgres                PostgreSQL, for more than one machine
+    opening                 opens the one that a URL names
     schema, migrations/     the tables, step by step (Alembic)
     clients                 OAuth clients
     companies, people       who owns them, who may sign in

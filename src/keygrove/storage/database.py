@@ -7,7 +7,7 @@ touched, and zero means that a rival was faster. When `transaction()` ends witho
 writes are on disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -31,6 +31,9 @@ class Transaction(Protocol):
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row. Raises DatabaseUnavailable."""
+
+    async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Execute a write once for each row of values. Raises DatabaseUnavailable, UniqueViolation."""
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write; the number of rows it touched. Raises DatabaseUnavailable, UniqueViolation."""

@@ -1,19 +1,23 @@
 """Which schema the database has, and the way to the one this version needs."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from keygrove.storage.database import Database, DatabaseUnavailable
 
-VERSION = "0001"
+VERSION = 2
+SQLITE = "sqlite:///"
+_LOCK = 0x6B657967726F7665  # "keygrove": the advisory lock that lets one migration run at a time
+log = logging.getLogger("keygrove.schema")
 
 
 class SchemaMismatch(Exception):
-    """The database's schema is not the one this version of Keygrove works with."""
+    """The database's schema is not one that this version of Keygrove works with."""
 
 
-async def version(database: Database) -> str | None:
-    """The schema version of a database; None when it is new and empty."""
+async def version(database: Database) -> int | None:
+    """The number of a database's schema; None when it is new and empty."""
     try:
         async with database.transaction() as tx:
             row = await tx.one("select version_num from alembic_version")
@@ -21,30 +25,45 @@ async def version(database: Database) -> str | None:
         raise
     except Exception:  # the table does not exist: each driver says so in its own way
         return None
-    return row["version_num"] if row is not None else None
+    return int(row["version_num"] or 0) if row is not None else None
 
 
 async def check(database: Database) -> None:
-    """Return when the schema is the one this version needs. Raises SchemaMismatch."""
+    """Return when this version works with the schema. Raises SchemaMismatch.
+
+    Steps expand first and contract a version later, so the next version's schema serves this one
+    too: while nodes are replaced one by one, both run.
+    """
     found = await version(database)
     if found is None or found < VERSION:
         raise SchemaMismatch(
             "the database has an older schema than this version needs; run: keygrove migrate"
         )
-    if found > VERSION:
+    if found > VERSION + 1:
         raise SchemaMismatch(
             f"a newer Keygrove made the database (schema {found}; this one knows {VERSION}): start that one"
         )
+    if found > VERSION:
+        log.warning("the database has the next version's schema", extra={"found": found, "known": VERSION})
+
+
+async def migrate(url: str) -> None:
+    """Bring a database to VERSION in one transaction: killed at any moment, nothing has happened yet.
+
+    Two that run at once wait for each other, and the second finds nothing to do.
+    """
+    if url.startswith(SQLITE):
+        migrate_sqlite(Path(url.removeprefix(SQLITE)))
+    else:
+        await _migrate_postgres(url)
 
 
 def migrate_sqlite(path: Path) -> None:
-    """Bring a SQLite file to VERSION; each step is one transaction, and done steps are skipped."""
-    # Alembic and SQLAlchemy take half a second to import and are needed here only.
-    from alembic import command
-    from alembic.config import Config
+    """As `migrate`, for a SQLite file."""
+    # Alembic and SQLAlchemy take half a second to import and are needed for migrations only.
     from sqlalchemy import create_engine, event
 
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = create_engine(f"{SQLITE}{path}", connect_args={"timeout": 30})
 
     # pysqlite begins transactions late, and never around DDL: SQLAlchemy says to take that over so.
     @event.listens_for(engine, "connect")
@@ -56,11 +75,27 @@ def migrate_sqlite(path: Path) -> None:
     def begin(connection: Any) -> None:
         connection.exec_driver_sql("begin immediate")
 
+    with engine.begin() as connection:
+        _upgrade(connection)
+    engine.dispose()
+
+
+async def _migrate_postgres(url: str) -> None:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine("postgresql+asyncpg:" + url.partition(":")[2])
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
+        await connection.run_sync(_upgrade)
+    await engine.dispose()
+
+
+def _upgrade(connection: Any) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-    engine.dispose()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -8,7 +8,7 @@ them all (group commit); each is a savepoint, so one may fail without the others
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -104,10 +104,18 @@ class SqliteTransaction(Transaction):
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write; the number of rows it touched."""
+        await self._begin()
+        return await self._writer.do(lambda connection: _write(connection, sql, values))
+
+    async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Execute a write once for each row of values."""
+        await self._begin()
+        await self._writer.do(lambda connection: _write_many(connection, sql, rows))
+
+    async def _begin(self) -> None:
         if not self._writing:
             await self._writer.begin()
             self._writing = True
-        return await self._writer.do(lambda connection: _write(connection, sql, values))
 
 
 class _Writer:
@@ -207,6 +215,11 @@ def _run(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) ->
 def _write(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
     _still_open(connection)
     return _run(connection, sql, values)
+
+
+def _write_many(connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+    for values in rows:
+        _write(connection, sql, values)
 
 
 def _open_savepoint(connection: sqlite3.Connection) -> None:

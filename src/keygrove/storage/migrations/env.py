@@ -2,8 +2,6 @@
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=None, transaction_per_migration=True
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=None)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,235 @@
+"""The PostgreSQL driver, over an asyncpg pool.
+
+A transaction takes a connection only with its first write; what it reads before that is read as
+committed, as the port says, and concurrent reads of one kind by one key share a round trip. So the
+token endpoint asks the database anew for every request, and still asks it seldom: nothing is
+cached, and a key removed on one node is refused by all nodes with the next request.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import asyncpg
+
+from keygrove.storage.database import DatabaseUnavailable, Row, Transaction, UniqueViolation, Value
+
+CONNECTIONS = 8
+PATIENCE_S = 4.0
+MAX_WAITING = 2048
+_AT_ONCE = 2
+T = TypeVar("T")
+
+# The database is away, shutting down, starting, full, or too slow; not a fault of the statement.
+_OUTSIDE_CAUSES = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+async def connect(url: str) -> "PostgresDatabase":
+    """Open a pool of connections to `postgresql://user@host/name`. Raises DatabaseUnavailable."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            pool = await asyncpg.create_pool(
+                url, min_size=1, max_size=CONNECTIONS, command_timeout=PATIENCE_S, timeout=PATIENCE_S
+            )
+    except _OUTSIDE_CAUSES as error:
+        raise DatabaseUnavailable(_words(error)) from error
+    return PostgresDatabase(pool)
+
+
+class PostgresDatabase:
+    """One PostgreSQL database. Any number of nodes may have it open."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._gatherer = _Gatherer(pool)
+
+    def transaction(self) -> "PostgresTransaction":
+        """Begin a transaction (see Database.transaction)."""
+        return PostgresTransaction(self._pool, self._gatherer)
+
+    async def check(self) -> None:
+        """Return when the database answers. Raises DatabaseUnavailable."""
+        await _read(self._pool, lambda connection: connection.fetchrow("select 1 as answer"))
+
+    async def close(self) -> None:
+        """Close the pool, waiting a moment for what is under way."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+class PostgresTransaction(Transaction):
+    """Reads go through the pool until the first write; from then on one connection serves everything."""
+
+    __slots__ = ("_connection", "_gatherer", "_pool", "_transaction")
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", gatherer: "_Gatherer") -> None:
+        self._pool = pool
+        self._gatherer = gatherer
+        self._connection: Any = None
+        self._transaction: Any = None
+
+    async def __aenter__(self) -> "PostgresTransaction":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            # A caller that is canceled must not leave a connection in the middle of a transaction.
+            await asyncio.shield(self._end(keep=kind is None))
+
+    async def one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None."""
+        if self._connection is not None:
+            return cast("Row | None", await _patiently(self._connection.fetchrow(sql, *values)))
+        if len(values) == 1 and isinstance(values[0], str):
+            return await self._gatherer.one(sql, values[0])
+        return cast(
+            "Row | None", await _read(self._pool, lambda connection: connection.fetchrow(sql, *values))
+        )
+
+    async def all(self, sql: str, *values: Value) -> list[Row]:
+        """Every row."""
+        if self._connection is not None:
+            return cast("list[Row]", await _patiently(self._connection.fetch(sql, *values)))
+        return cast("list[Row]", await _read(self._pool, lambda connection: connection.fetch(sql, *values)))
+
+    async def run(self, sql: str, *values: Value) -> int:
+        """Execute a write; the number of rows it touched."""
+        await self._begin()
+        status = cast(str, await _patiently(self._connection.execute(sql, *values)))
+        return int(status.rpartition(" ")[2])
+
+    async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Execute a write once for each row of values."""
+        await self._begin()
+        await _patiently(self._connection.executemany(sql, rows))
+
+    async def _begin(self) -> None:
+        if self._connection is None:
+            await _patiently(self._take_connection())
+
+    async def _take_connection(self) -> None:
+        connection = await self._pool.acquire(timeout=PATIENCE_S)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        self._connection, self._transaction = connection, transaction
+
+    async def _end(self, *, keep: bool) -> None:
+        try:
+            await _patiently(self._transaction.commit() if keep else self._transaction.rollback())
+        except DatabaseUnavailable:
+            if keep:  # a lost connection has rolled back by itself
+                raise
+        finally:
+            await self._pool.release(self._connection)
+
+
+class _Gatherer:
+    """Gathers look-ups by one key: those that arrive while others are under way share the next round trip."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._waiting: dict[str, list[tuple[str, asyncio.Future[Row | None]]]] = {}
+        self._under_way: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def one(self, sql: str, key: str) -> Row | None:
+        """The first row of `sql` with the key as `$1`."""
+        waiting = self._waiting.setdefault(sql, [])
+        if len(waiting) >= MAX_WAITING:
+            raise DatabaseUnavailable("too many look-ups wait for the database")
+        future: asyncio.Future[Row | None] = asyncio.get_running_loop().create_future()
+        waiting.append((key, future))
+        if self._under_way.get(sql, 0) < _AT_ONCE:
+            self._start(sql)
+        return await future
+
+    def _start(self, sql: str) -> None:
+        self._under_way[sql] = self._under_way.get(sql, 0) + 1
+        task = asyncio.get_running_loop().create_task(self._work(sql))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, sql: str) -> None:
+        # Everything that is ready to ask now gets the chance to come along.
+        await asyncio.sleep(0)
+        while batch := self._waiting.pop(sql, []):
+            await self._ask(sql, batch)
+        self._under_way[sql] -= 1
+
+    async def _ask(self, sql: str, batch: list[tuple[str, asyncio.Future[Row | None]]]) -> None:
+        keys = list(dict.fromkeys(key for key, _ in batch))
+        try:
+            rows = await _read(self._pool, lambda connection: connection.fetch(_for_every_key(sql), keys))
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(type(error)(str(error)))
+            return
+        found: dict[str, Row] = {}
+        for row in rows:
+            found.setdefault(row["asked_key"], row)
+        for key, future in batch:
+            if not future.done():
+                future.set_result(found.get(key))
+
+
+def _for_every_key(sql: str) -> str:
+    """The query for many keys at once: its `$1` becomes a column of the keys asked for."""
+    one = sql.replace("$1", "asked.key")
+    return f"""
+        select asked.key as asked_key, found.*
+        from unnest($1::text[]) as asked (key) cross join lateral ({one}) found
+    """  # noqa: S608 - made of our own statements only
+
+
+async def _read(pool: "asyncpg.Pool[asyncpg.Record]", act: Any) -> Any:
+    """Read on any connection; once more when the one used turned out to be dead."""
+
+    async def attempt() -> Any:
+        async with pool.acquire(timeout=PATIENCE_S) as connection:
+            return await act(connection)
+
+    async def twice() -> Any:
+        try:
+            return await attempt()
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError):
+            pool_is_stale = pool.expire_connections()
+            await pool_is_stale
+            return await attempt()
+
+    return await _patiently(twice())
+
+
+async def _patiently(work: Awaitable[T]) -> T:
+    """Wait for the database for so long and no longer, and speak of errors in the port's words."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await work
+    except asyncpg.UniqueViolationError as error:
+        raise UniqueViolation(str(error)) from error
+    except _OUTSIDE_CAUSES as error:
+        raise DatabaseUnavailable(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
