@@ -274,3 +274,17 @@ def test_b23_ids_as_arrays_and_objects(ask: Asker) -> None:
     """`client_id[]` is a parameter of another name."""
     for name in ("client_id[]", "client_id[$ne]", "client_id[0]"):
         refused(ask.post([*ask.form(client_id=None), (name, ask.key.client_id)]), "invalid_request")
+
+
+def test_j14_our_access_token_as_a_client_assertion(ask: Asker) -> None:
+    """A token for an API proves nothing here (RFC 8725 §3.11)."""
+    assertion = {
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": granted(ask())["access_token"],
+    }
+    refused_client(ask(client_secret=None, **assertion))
+    refused(ask(client_id=None, client_secret=None, **assertion), "invalid_request")
+    refused(
+        ask(client_secret=None, id_token_hint=assertion["client_assertion"], client_id=None),
+        "invalid_request",
+    )

@@ -1,6 +1,6 @@
 """How statements are executed: none on a hot path reads a whole table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -61,6 +61,11 @@ class Recorder(Transaction):
         """Every row."""
         self.statements.append((sql, values))
         return await self._transaction.all(sql, *values)
+
+    async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Execute a write for each row."""
+        self.statements += [(sql, values) for values in rows]
+        await self._transaction.run_many(sql, rows)
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write."""

@@ -355,7 +355,10 @@ class TestSigningKeysAndJournal:
 
     async def test_signing_keys_come_newest_first(self, database: Database) -> None:
         """The first one signs."""
-        insert_key = "insert into signing_keys values ($1, 'RS256', '{}', 'sealed', $2)"
+        insert_key = """
+            insert into signing_keys (kid, algorithm, public_jwk, private_sealed, created_at_s)
+            values ($1, 'RS256', '{}', 'sealed', $2)
+        """
         async with database.transaction() as tx:
             for kid, at_s in (("k1", 5), ("k3", 7), ("k2", 7)):
                 await tx.run(insert_key, kid, at_s)
