@@ -356,12 +356,12 @@ class TestSigningKeysAndJournal:
     async def test_signing_keys_come_newest_first(self, database: Database) -> None:
         """The first one signs."""
         insert_key = """
-            insert into signing_keys (kid, algorithm, public_jwk, private_sealed, created_at_s)
-            values ($1, 'RS256', '{}', 'sealed', $2)
+            insert into signing_keys (kid, algorithm, public_jwk, private_sealed, created_at_s, generation)
+            values ($1, 'RS256', '{}', 'sealed', $2, $3)
         """
         async with database.transaction() as tx:
-            for kid, at_s in (("k1", 5), ("k3", 7), ("k2", 7)):
-                await tx.run(insert_key, kid, at_s)
+            for kid, at_s, generation in (("k1", 5, 1), ("k3", 7, 2), ("k2", 7, 3)):
+                await tx.run(insert_key, kid, at_s, generation)
             assert [key.kid for key in await signing_keys.newest_first(tx)] == ["k2", "k3", "k1"]
 
     async def test_the_journal_keeps_every_member_of_a_line(self, database: Database) -> None:
