@@ -14,7 +14,9 @@ from keygrove.config import Config, load
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.secrets import Digests, derive_key
 from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key
+from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.usage import UsageBook
 from keygrove.logs import configure
 from keygrove.management import signing_keys
 from keygrove.management.context import Management
@@ -90,7 +92,15 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
     digests = Digests(derive_key(master, "digests"))
     policy = Policy(config.issuer, {api.audience: api.as_api() for api in config.catalogue.apis})
     return House(
-        AuthorizationServer(policy=policy, database=database, keyring=keyring, digests=digests, clock=clock),
+        AuthorizationServer(
+            policy=policy,
+            database=database,
+            keyring=keyring,
+            digests=digests,
+            clock=clock,
+            usage=UsageBook(),
+            budget=FailureBudget(config.failures_per_client, config.failures_per_address),
+        ),
         Management(
             issuer=config.issuer,
             platform_name=config.platform_name,

@@ -44,6 +44,8 @@ class Config:
     platform_name: str
     master_key: bytes | None = field(repr=False)
     trusted_proxies: tuple[str, ...]
+    failures_per_client: int
+    failures_per_address: int
     log_level: str
     catalogue: Catalogue
     catalogue_is_sample: bool
@@ -200,10 +202,16 @@ def _config(
         platform_name=values["platform_name"] or "Keygrove",
         master_key=_master_key(values["master_key"]),
         trusted_proxies=("127.0.0.1", "::1") if proxies is None else tuple(proxies),
+        failures_per_client=_given(values["failures_per_client"], 20),
+        failures_per_address=_given(values["failures_per_address"], 60),
         log_level=values["log_level"] or "info",
         catalogue=listed,
         catalogue_is_sample=catalogue is None,
     )
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 def _master_key(text: str | None) -> bytes | None:

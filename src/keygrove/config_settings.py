@@ -120,9 +120,10 @@ SETTINGS = (
     Setting(
         name="database",
         type=_TEXT,
-        expects="sqlite:/// and the path of a file",
+        expects="sqlite:/// and the path of a file, or the URL of a PostgreSQL database",
         default="`keygrove.db` in the data folder",
-        meaning="Where everything is kept: `sqlite:///relative/path` or `sqlite:////absolute/path`.",
+        meaning="Where everything is kept: `sqlite:///relative/path`, `sqlite:////absolute/path` or "
+        "`postgresql://user:password@host/name`.",
         check=check_database,
     ),
     Setting(
@@ -176,6 +177,20 @@ SETTINGS = (
         default="`127.0.0.1`, `::1`",
         meaning="The only peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
         check=check_proxies,
+    ),
+    Setting(
+        name="failures_per_client",
+        type=Annotated[int, Meta(ge=0)],
+        expects="a whole number, 0 for no limit",
+        default="`20`",
+        meaning="Failed token requests a minute for one Client ID, before the answer is 429.",
+    ),
+    Setting(
+        name="failures_per_address",
+        type=Annotated[int, Meta(ge=0)],
+        expects="a whole number, 0 for no limit",
+        default="`60`",
+        meaning="Failed token requests a minute from one address, before the answer is 429.",
     ),
     Setting(
         name="log_level",

@@ -14,6 +14,8 @@ _EXAMPLES = {
     "workers": 2,
     "platform_name": "Keygrove",
     "trusted_proxies": ["127.0.0.1", "::1"],
+    "failures_per_client": 20,
+    "failures_per_address": 60,
     "log_level": "info",
 }
 _HEAD = """\

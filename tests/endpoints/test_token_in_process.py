@@ -11,8 +11,10 @@ import pytest
 
 from keygrove.crypto.jose import Keyring, SigningKey
 from keygrove.crypto.secrets import Digests
+from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.token import token
+from keygrove.endpoints.usage import UsageBook
 from keygrove.protocol.message import Request, Response
 from keygrove.protocol.resource import Api
 from keygrove.protocol.scope import Scope
@@ -101,7 +103,13 @@ def serving(database: Database, keyring: Any, *, api: Api = API, clock: float = 
     """An authorization server of one API."""
     policy = Policy("https://issuer.example", {api.audience: api})
     return AuthorizationServer(
-        policy=policy, database=database, keyring=keyring, digests=DIGESTS, clock=lambda: clock
+        policy=policy,
+        database=database,
+        keyring=keyring,
+        digests=DIGESTS,
+        clock=lambda: clock,
+        usage=UsageBook(),
+        budget=FailureBudget(per_client=0, per_address=0),
     )
 
 

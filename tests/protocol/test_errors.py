@@ -14,6 +14,7 @@ CODES = {
     "RequestTooLarge": ("invalid_request", 413),
     "UnsupportedEncoding": ("invalid_request", 415),
     "InvalidClient": ("invalid_client", 401),
+    "TooManyFailures": ("invalid_client", 429),
     "InvalidScope": ("invalid_scope", 400),
     "InvalidTarget": ("invalid_target", 400),
     "UnauthorizedClient": ("unauthorized_client", 400),

@@ -3,5 +3,7 @@
 context       AuthorizationServer: what every endpoint is handed
 token         POST /oauth2/token
 discovery     the /.well-known documents
+usage         counts what keys do, off the request's path
+budget        how many failed authentications are answered plainly
 answers       protocol errors as HTTP responses
 """

@@ -3,7 +3,13 @@
 import json
 from collections.abc import Mapping
 
-from keygrove.protocol.errors import InvalidClient, MethodNotAllowed, OAuthError, TemporarilyUnavailable
+from keygrove.protocol.errors import (
+    InvalidClient,
+    MethodNotAllowed,
+    OAuthError,
+    TemporarilyUnavailable,
+    TooManyFailures,
+)
 from keygrove.protocol.message import Response, json_headers
 
 RETRY_AFTER_S = 1
@@ -23,6 +29,8 @@ def error_response(error: OAuthError, *, request_id: str) -> Response:
         headers["www-authenticate"] = 'Basic realm="keygrove", charset="UTF-8"'
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = "POST"
+    if isinstance(error, TooManyFailures):
+        headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, TemporarilyUnavailable):
         headers["retry-after"] = str(RETRY_AFTER_S)
     if error.status == 413:

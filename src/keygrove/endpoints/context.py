@@ -1,10 +1,12 @@
-"""What an endpoint is handed: the issuer's policy, its store, its keys and its clock."""
+"""What an endpoint is handed: the issuer's policy, its store, its keys, its clock and its books."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from keygrove.crypto.jose import Keyring
 from keygrove.crypto.secrets import Digests
+from keygrove.endpoints.budget import FailureBudget
+from keygrove.endpoints.usage import UsageBook
 from keygrove.protocol.token import Policy
 from keygrove.storage.database import Database
 
@@ -18,3 +20,5 @@ class AuthorizationServer:
     keyring: Keyring
     digests: Digests
     clock: Callable[[], float]
+    usage: UsageBook
+    budget: FailureBudget

@@ -5,9 +5,15 @@ import logging
 from keygrove.crypto.secrets import new_token_id
 from keygrove.endpoints.answers import error_response, json_response
 from keygrove.endpoints.context import AuthorizationServer
-from keygrove.protocol.errors import OAuthError, ServerError, TemporarilyUnavailable
+from keygrove.protocol.errors import (
+    InvalidClient,
+    OAuthError,
+    ServerError,
+    TemporarilyUnavailable,
+    TooManyFailures,
+)
 from keygrove.protocol.message import Request, Response
-from keygrove.protocol.token import Facts, TokenRequest, answer, decide, parse_token_request
+from keygrove.protocol.token import Facts, Issue, TokenRequest, answer, decide, parse_token_request
 from keygrove.storage import clients
 from keygrove.storage.database import DatabaseUnavailable, Transaction
 
@@ -20,7 +26,7 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
     For `client_credentials` there is one read and no write; the signature is made after the
     transaction has ended.
     """
-    asked = None
+    asked = facts = None
     try:
         asked = parse_token_request(request)
         async with server.database.transaction() as tx:
@@ -28,9 +34,9 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
         issue = decide(asked, facts, server.policy, now=int(server.clock()), jti=new_token_id())
         signed = server.keyring.sign(issue.access_token.claims(), issue.token_type)
         response = json_response(answer(issue, signed, now=server.clock()))
-        log.debug("token issued", extra=_who(request, asked) | {"company": issue.access_token.company_id})
+        _note(server, request, issue)
     except OAuthError as error:
-        response = refuse(error, request, asked)
+        response = refuse(server, error, request, asked, facts)
     except DatabaseUnavailable as error:
         log.warning("token unavailable", extra=_who(request, asked) | {"reason": str(error)})
         response = error_response(
@@ -51,10 +57,34 @@ async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer
     )
 
 
-def refuse(error: OAuthError, request: Request, asked: TokenRequest | None = None) -> Response:
+def refuse(
+    server: AuthorizationServer,
+    error: OAuthError,
+    request: Request,
+    asked: TokenRequest | None = None,
+    facts: Facts | None = None,
+) -> Response:
     """Log why a token was refused, for the owner, and answer with what the client may know."""
+    now, client_id = int(server.clock()), asked.credentials.client_id if asked is not None else ""
+    if facts is not None and facts.client is not None:
+        server.usage.refused(client_id, now=now)
+    if isinstance(error, InvalidClient):
+        wait_s = server.budget.spend(
+            client_id=client_id, address=request.address, by_header=error.challenge, now=now
+        )
+        if wait_s is not None:
+            error = TooManyFailures(error, retry_after_s=wait_s)
     log.info("token refused", extra=_who(request, asked) | {"error": error.code, "reason": str(error)})
     return error_response(error, request_id=request.request_id)
+
+
+def _note(server: AuthorizationServer, request: Request, issue: Issue) -> None:
+    issued = issue.access_token
+    agent = next((value for name, value in request.headers if name == "user-agent"), "")
+    server.usage.issued(issued.client_id, now=issued.issued_at, address=request.address, user_agent=agent)
+    if log.isEnabledFor(logging.DEBUG):
+        who = {"request_id": request.request_id, "ip": request.address, "client_id": issued.client_id}
+        log.debug("token issued", extra=who | {"company": issued.company_id})
 
 
 def _who(request: Request, asked: TokenRequest | None) -> dict[str, str]:

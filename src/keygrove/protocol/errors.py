@@ -58,6 +58,16 @@ class InvalidClient(OAuthError):
         self.challenge = challenge
 
 
+class TooManyFailures(InvalidClient):
+    """Authentication failed once too often in a minute (RFC 6585 §4); the right secret still works."""
+
+    status = 429
+
+    def __init__(self, failed: InvalidClient, *, retry_after_s: int) -> None:
+        super().__init__(detail=failed.detail, challenge=False)
+        self.retry_after_s = retry_after_s
+
+
 class InvalidScope(OAuthError):
     """A scope is unknown, malformed or not granted to the client (RFC 6749 §5.2)."""
 

@@ -9,6 +9,8 @@
     companies, people       who owns them, who may sign in
     sessions                sign-in sessions, sign-in attempts, set-up links
     signing_keys            the issuer's keys, sealed
+    usage                   last use of keys, tokens per key and hour
+    failures                failed authentications per minute
     journal                 who did what, from where; rows are only ever added
 
 One SQL text serves every database: `$1` placeholders, `insert … on conflict`, ids and digests as
