@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
@@ -39,7 +40,7 @@ def token_endpoint(server: AuthorizationServer) -> Callee:
             request = request_of(scope, await read_body(scope, receive, MAX_BODY_BYTES))
         except OAuthError as error:
             request = request_of(scope)
-            response = refuse(error, request)
+            response = refuse(server, error, request)
         except Disconnected:
             return
         else:
@@ -64,16 +65,27 @@ def public_documents(server: AuthorizationServer) -> dict[str, Callee]:
 
 def request_of(scope: Scope, body: bytes = b"") -> Request:
     """The request as a value; without its body when that is not wanted."""
-    client = scope.get("client")
     return Request(
         method=scope["method"],
         path=scope["path"],
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
         body=body,
         secure=scope["scheme"] == "https",
-        address=client[0] if client else "",
+        address=address_of(scope),
         request_id=request_id(scope),
     )
+
+
+def address_of(scope: Scope) -> str:
+    """The address a request comes from, the server having resolved trusted proxies; empty when it is none.
+
+    A proxy may pass on what its client made up: only an IP address goes into logs, journal and throttles.
+    """
+    client = scope.get("client")
+    try:
+        return str(ip_address(client[0])) if client else ""
+    except ValueError:
+        return ""
 
 
 def request_id(scope: Scope) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from keygrove.web.adapter import Callee, Receive, Scope, Send, request_id
+from keygrove.web.adapter import Callee, Receive, Scope, Send, address_of, request_id
 
 log = logging.getLogger("keygrove.http")
 
@@ -72,7 +72,7 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
                     "route": _route(scope),
                     "status": status,
                     "dur_ms": round((time.perf_counter() - started) * 1000, 1),
-                    "ip": scope["client"][0] if scope.get("client") else "",
+                    "ip": address_of(scope),
                 },
             )
 
@@ -82,9 +82,11 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
 def refusal(scope: Scope) -> int | None:
     """The status that refuses a request for its head alone; None when the head is sane.
 
-    400 unless it names its host exactly once, well formed (RFC 9112 §3.2); 414 when its target is too long
-    (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
+    400 unless it is HTTP/1.0 or 1.1 and names its host exactly once, well formed (RFC 9112 §3.2); 414 when its
+    target is too long (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
     """
+    if scope["http_version"] not in ("1.0", "1.1"):
+        return 400
     if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
         return 414
     hosts = size = 0

@@ -16,6 +16,7 @@ from keygrove.management.companies import Company
 from keygrove.management.context import Actor, Management
 from keygrove.management.errors import NotFound
 from keygrove.management.sign_in import ABSOLUTE_S, NewSession, Session
+from keygrove.web.adapter import address_of
 
 _OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~-][A-Za-z0-9/_.?&=~-]*)?")
 _MAX_PATH = 2048
@@ -133,8 +134,8 @@ def own_path(text: str) -> str:
 
 
 def address(request: Request) -> str:
-    """The visitor's address; the server has resolved trusted proxies already."""
-    return request.client.host if request.client else ""
+    """The visitor's IP address; empty when a proxy told something else."""
+    return address_of(request.scope)
 
 
 def _over_tls(request: Request) -> bool:
