@@ -17,6 +17,14 @@ PAGES = Environment(
 PAGES.globals["static"] = static
 
 
+def possessive(name: str) -> str:
+    """ "Acme's", "Northern Lights Tours'"."""
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
+
+
+PAGES.filters["possessive"] = possessive
+
+
 def render(template: str, shell: Shell, *title: str, failed: bool = False, **values: object) -> str:
     """A page as text. `title` runs from the page to what it is part of; a failed form says so first."""
     company = (shell.company.name,) if shell.company is not None else ()

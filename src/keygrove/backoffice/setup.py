@@ -14,6 +14,14 @@ from keygrove.management.people import MIN_CHARACTERS
 from keygrove.web.forms import Form, read_form
 from keygrove.web.visits import address, begin, management
 
+# Two fields ask for a name: the list on top says which one it means.
+_LABELS = {
+    "company_name": "Company",
+    "name": "Your name",
+    "email": "E-mail address",
+    "password": "Password",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
@@ -74,7 +82,7 @@ def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, .
         failed=bool(faults),
         token=token,
         values=entered,
-        faults=listed(faults),
+        faults=listed(Fault(fault.field, f"{_LABELS[fault.field]}: {fault.message}") for fault in faults),
         errors=by_field(faults),
         password_hint=f"At least {MIN_CHARACTERS} characters of any kind. A phrase is easy to remember.",
     )
