@@ -86,7 +86,7 @@ def exchange(rules: Rules, data: bytes, *, slow: bool = False) -> Reply | None:
         elapsed_s = time.perf_counter() - started
         if found is None:
             return None
-        plug.settimeout(0.25)
+        plug.settimeout(0.1)
         try:
             closed = _receive(plug) == b""
         except TimeoutError:
