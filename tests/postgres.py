@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ports import free_port
 
@@ -53,16 +54,8 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, and return when it answers."""
         options = [text for name, value in _SETTINGS.items() for text in ("-c", f"{name}={value}")]
-        command = [
-            self.binaries / "postgres",
-            "-D",
-            self.data,
-            "-p",
-            str(self.port),
-            "-k",
-            self.folder,
-            *options,
-        ]
+        command = [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)]
+        command += ["-k", str(self.folder), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, **_as_nobody())
         self._run("pg_ctl", "-D", str(self.data), "-t", "20", "status", retry=True)
@@ -96,7 +89,7 @@ class PostgresServer:
         raise AssertionError(f"{program} failed: {done.stdout}{done.stderr}")
 
 
-def _as_nobody() -> dict[str, str]:
+def _as_nobody() -> dict[str, Any]:
     return {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
 
 

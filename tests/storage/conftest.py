@@ -1,55 +1,60 @@
 """Every database that the suite runs against, each behind the same few handles."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+import asyncpg
 import pytest
 
-from keygrove.storage import schema, sqlite
+from keygrove.storage import postgres, schema, sqlite
 from keygrove.storage.database import Database
-from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.storage.opening import open_database
+from postgres import PostgresServer
 
-# A writer gives up after this long when another process holds the lock.
-BUSY_MS = 200
+T = TypeVar("T")
 
 
 class Store(Protocol):
     """One database, empty but for its tables, and ways to reach it from beside Keygrove."""
 
-    def __init__(self, folder: Path) -> None:
-        """Create it, with the newest schema."""
+    patience_s: float
+    """How long a writer waits when another process holds the lock."""
 
-    def open(self) -> Database:
+    async def open(self) -> Database:
         """Open it once more."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold its write lock from another connection, as a hung backup would."""
+        """Let nobody write, from another connection, as a hung backup would."""
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """What another connection reads."""
 
-    def plan(self, sql: str, values: tuple[object, ...]) -> str:
-        """How it would execute a statement."""
+    def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """The steps of a statement that would read a whole table."""
 
 
 class SqliteStore:
     """A SQLite file."""
 
+    patience_s = 0.2
+
     def __init__(self, folder: Path) -> None:
         self.path = folder / "keygrove.db"
         schema.migrate_sqlite(self.path)
 
-    def open(self) -> Database:
+    async def open(self) -> Database:
         """Open it once more."""
-        return SqliteDatabase(self.path)
+        return await open_database(f"sqlite:///{self.path}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold its write lock from another connection, as a hung backup would."""
+        """Let nobody write, from another connection, as a hung backup would."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             connection.execute("begin immediate")
             yield
@@ -60,17 +65,62 @@ class SqliteStore:
         with closing(sqlite3.connect(self.path)) as connection:
             return connection.execute(sql).fetchall()
 
-    def plan(self, sql: str, values: tuple[object, ...]) -> str:
-        """How it would execute a statement."""
+    def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """The steps of a statement that would read a whole table."""
         named = {str(number): value for number, value in enumerate(values, start=1)}
         with closing(sqlite3.connect(self.path)) as connection:
-            return "\n".join(row[3] for row in connection.execute(f"explain query plan {sql}", named))
+            plan = [row[3] for row in connection.execute(f"explain query plan {sql}", named)]
+        return [step for step in plan if "SCAN" in step]
 
 
-# Another database joins the whole suite with one line here.
-STORES: dict[str, type[Store]] = {
-    "sqlite": SqliteStore,
-}
+class PostgresStore:
+    """A PostgreSQL database, and an event loop on a thread of its own to look at it from beside."""
+
+    patience_s = 2.0
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._connection = self._beside(self._connect())
+        tables = self.query("select tablename from pg_tables where schemaname = 'public'")
+        names = ", ".join(str(name) for (name,) in tables if name != "alembic_version")
+        self._beside(self._connection.execute(f"truncate {names}"))
+
+    async def open(self) -> Database:
+        """Open it once more."""
+        return await open_database(self.url)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody write, from another connection, as a hung backup would."""
+        self._beside(self._connection.execute("begin; lock table companies in exclusive mode"))
+        yield
+        self._beside(self._connection.execute("rollback"))
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """What another connection reads."""
+        return [tuple(row) for row in self._beside(self._connection.fetch(sql))]
+
+    def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """The steps of a statement that would read a whole table, even if everything else were dear."""
+        self._beside(self._connection.execute("set enable_seqscan = off"))
+        plan = self._beside(self._connection.fetch(f"explain {sql}", *values))
+        return [row[0] for row in plan if "Seq Scan" in row[0]]
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        self._beside(self._connection.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(self.url)
+
+    def _beside(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
 @pytest.fixture
@@ -79,16 +129,35 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A database with the tables, on a server that lives as long as the suite."""
+    server = PostgresServer.create()
+    try:
+        server.start()
+        url = server.url(server.new_database())
+        asyncio.run(schema.migrate(url))
+        yield url
+    finally:
+        server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store of each kind."""
-    monkeypatch.setattr(sqlite, "_BUSY_MS", BUSY_MS)
-    return STORES[request.param](tmp_path)
+    monkeypatch.setattr(sqlite, "_BUSY_MS", int(SqliteStore.patience_s * 1000))
+    monkeypatch.setattr(postgres, "PATIENCE_S", PostgresStore.patience_s)
+    if request.param == "sqlite":
+        yield SqliteStore(tmp_path)
+        return
+    store = PostgresStore(request.getfixturevalue("postgres_url"))
+    yield store
+    store.close()
 
 
 @pytest.fixture
 async def database(store: Store, anyio_backend: str) -> AsyncIterator[Database]:
     """The store, opened once."""
-    opened = store.open()
+    opened = await store.open()
     yield opened
     await opened.close()

@@ -10,7 +10,7 @@ import pytest
 
 from keygrove.storage.database import Database, DatabaseUnavailable, UniqueViolation
 from keygrove.storage.sqlite import SqliteDatabase
-from storage.conftest import BUSY_MS, SqliteStore, Store
+from storage.conftest import SqliteStore, Store
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
 COUNT = "select count(*) as number from companies"
@@ -61,9 +61,11 @@ class TestTransaction:
     async def test_a_value_may_be_used_twice(self, database: Database) -> None:
         """`$1` is the same wherever it stands."""
         async with database.transaction() as tx:
-            row = await tx.one("select $1 as first, $2 as second, $1 as third", "a", "b")
+            row = await tx.one(
+                "select cast($1 as text) as one, cast($2 as text) as two, $1 as again", "a", "b"
+            )
         assert row is not None
-        assert (row["first"], row["second"], row["third"]) == ("a", "b", "a")
+        assert (row["one"], row["two"], row["again"]) == ("a", "b", "a")
 
     async def test_an_error_rolls_everything_back(self, database: Database) -> None:
         """The error itself comes out unchanged."""
@@ -176,7 +178,7 @@ class TestConcurrency:
     async def test_a_compare_and_set_is_won_once(self, database: Database, store: Store) -> None:
         """By two connections with twenty rivals each, all at the same moment."""
         await add(database, "c1")
-        second = store.open()
+        second = await store.open()
         spend = "update companies set suspended_at_s = $1 where company_id = 'c1' and suspended_at_s is null"
 
         async def try_it(database: Database, number: int) -> int:
@@ -192,7 +194,7 @@ class TestConcurrency:
         self, database: Database, store: Store
     ) -> None:
         """It does not freeze the world: a count after the first write includes the rival's row."""
-        second = store.open()
+        second = await store.open()
         async with database.transaction() as tx:
             assert await tx.all("select * from companies") == []
             await add(second, "rival")
@@ -239,15 +241,16 @@ class TestCanceled:
         assert await count(database) == 1
 
     async def test_canceled_while_it_waits_for_its_turn(self, database: Database) -> None:
-        """Those before and behind it are served."""
+        """Those before and behind it are served. (Where nobody waits for a turn, it may be done already.)"""
         async with database.transaction() as tx:
             await tx.run(INSERT, "first", "first", "n", 0)
             waiting = [asyncio.create_task(add(database, f"c{number}")) for number in range(3)]
             await asyncio.sleep(0.01)
             waiting[1].cancel()
-        answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
-        assert [type(answer) for answer in answers] == [type(None), asyncio.CancelledError, type(None)]
-        assert await count(database) == 3
+        before, canceled, behind = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+        assert (before, behind) == (None, None)
+        # One that is canceled as it commits cannot know how that ended.
+        assert await count(database) in ((4,) if canceled is None else (3, 4))
 
     async def test_the_last_in_line_canceled_as_the_one_before_hands_over(self, database: Database) -> None:
         """The one before had left its commit to it, and is acknowledged all the same."""
@@ -301,7 +304,7 @@ class TestLocked:
             with pytest.raises(DatabaseUnavailable):
                 await add(database, "during")
             waited = time.monotonic() - started
-            assert BUSY_MS / 1000 * 0.8 < waited < 2
+            assert store.patience_s * 0.8 < waited < store.patience_s + 2
             assert await count(database) == 1
             await database.check()
         await add(database, "after")
@@ -313,7 +316,7 @@ class TestLocked:
         with store.locked():
             writes = [add(database, f"c{number}") for number in range(10)]
             answers = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 10)
-        assert time.monotonic() - started < 4 * BUSY_MS / 1000
+        assert time.monotonic() - started < 4 * store.patience_s
         assert all(isinstance(answer, DatabaseUnavailable) for answer in answers)
         assert await count(database) == 0
 
@@ -323,7 +326,7 @@ class TestLocked:
         """The writer waits for it."""
         with store.locked():
             writing = asyncio.create_task(add(database, "c1"))
-            await asyncio.sleep(BUSY_MS / 1000 / 4)
+            await asyncio.sleep(store.patience_s / 4)
             assert not writing.done()
         await asyncio.wait_for(writing, 5)
         assert await count(database) == 1
@@ -334,10 +337,10 @@ class TestReopened:
 
     async def test_a_closed_database_keeps_everything(self, store: Store) -> None:
         """Open, write, close, open."""
-        database = store.open()
+        database = await store.open()
         await add(database, "c1")
         await database.close()
-        database = store.open()
+        database = await store.open()
         assert await count(database) == 1
         await database.close()
 
@@ -373,10 +376,9 @@ class TestSqliteFile:
             with pytest.raises(DatabaseUnavailable, match=path.name):
                 SqliteDatabase(path)
 
-    async def test_each_commit_is_synced(self, store: Store) -> None:
+    async def test_each_commit_is_synced(self, tmp_path: Path) -> None:
         """WAL, synchronous FULL, foreign keys on, and a reader that cannot write."""
-        database = store.open()
-        assert isinstance(database, SqliteDatabase)
+        database = SqliteDatabase(SqliteStore(tmp_path).path)
 
         async def pragmas(name: str) -> tuple[object, object]:
             written = await database._writer.do(lambda one: one.execute(f"pragma {name}").fetchone()[0])

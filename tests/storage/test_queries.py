@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients, companies, journal, people, sessions, signing_keys
+from keygrove.storage import clients, companies, journal, people, sessions
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Database, UniqueViolation
 from keygrove.storage.journal import Event
 from keygrove.storage.people import Membership, Person
 from keygrove.storage.sessions import Failures, StoredSession
-from keygrove.storage.signing_keys import StoredSigningKey
 
 ACME = Company(id="a" * 32, slug="acme", name="Acme", created_at_s=1)
 OTHER = Company(id="b" * 32, slug="other", name="Other", created_at_s=2)
@@ -338,31 +337,8 @@ class TestSessions:
             assert not await sessions.setup_link_is_open(tx, "l1", now_s=99)
 
 
-class TestSigningKeysAndJournal:
-    """storage/signing_keys.py and storage/journal.py"""
-
-    async def test_the_first_signing_key_is_made_once(self, database: Database) -> None:
-        """A rival with another key is told that it was slower."""
-        first = StoredSigningKey(
-            kid="k1", algorithm="RS256", public_jwk="{}", private_sealed="sealed", created_at_s=1
-        )
-        async with database.transaction() as tx:
-            assert await signing_keys.newest_first(tx) == []
-            assert await signing_keys.insert_first(tx, first)
-            assert not await signing_keys.insert_first(tx, replace(first, kid="k2"))
-            assert await signing_keys.newest_first(tx) == [first]
-        assert "sealed" not in repr(first).replace("private_sealed", "")
-
-    async def test_signing_keys_come_newest_first(self, database: Database) -> None:
-        """The first one signs."""
-        insert_key = """
-            insert into signing_keys (kid, algorithm, public_jwk, private_sealed, created_at_s, generation)
-            values ($1, 'RS256', '{}', 'sealed', $2, $3)
-        """
-        async with database.transaction() as tx:
-            for kid, at_s, generation in (("k1", 5, 1), ("k3", 7, 2), ("k2", 7, 3)):
-                await tx.run(insert_key, kid, at_s, generation)
-            assert [key.kid for key in await signing_keys.newest_first(tx)] == ["k2", "k3", "k1"]
+class TestJournal:
+    """storage/journal.py"""
 
     async def test_the_journal_keeps_every_member_of_a_line(self, database: Database) -> None:
         """Newest first, about one thing only, and no more than asked for."""
