@@ -21,6 +21,7 @@ from keygrove.protocol.scope import Scope
 from keygrove.storage import clients, companies
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import DatabaseUnavailable, Transaction, UniqueViolation
+from keygrove.storage.usage import LastUse
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,6 +43,7 @@ class IntegrationKey:
     created_at_s: int
     created_by: str
     updated_at_s: int
+    last_use: LastUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,7 @@ def _key(listing: ClientListing) -> IntegrationKey:
         created_at_s=listing.created_at_s,
         created_by=listing.created_by,
         updated_at_s=listing.updated_at_s,
+        last_use=listing.last_use,
     )
 
 
