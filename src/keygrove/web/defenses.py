@@ -82,10 +82,13 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
 def refusal(scope: Scope) -> int | None:
     """The status that refuses a request for its head alone; None when the head is sane.
 
-    400 unless it is HTTP/1.0 or 1.1 and names its host exactly once, well formed (RFC 9112 §3.2); 414 when its
-    target is too long (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
+    400 unless it is HTTP/1.0 or 1.1, names its host exactly once, well formed (RFC 9112 §3.2), and has no
+    NUL in its target, which names nothing and which databases refuse; 414 when its target is too long
+    (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
     """
     if scope["http_version"] not in ("1.0", "1.1"):
+        return 400
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         return 400
     if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
         return 414
