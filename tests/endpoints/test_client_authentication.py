@@ -3,6 +3,7 @@
 import statistics
 import time
 import unicodedata
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -12,7 +13,7 @@ from hostile_rules import Rules
 from keygrove.crypto.secrets import BASE62, new_client_id, new_client_secret
 from keygrove.management import companies, integrations
 from keygrove.management.context import OPERATOR
-from running import Key, RunningServer
+from running import Key, RunningServer, ask_for_token, running_server
 from web.wire import exchange, form_post
 
 # The same length and alphabet as a secret, and its last character differs.
@@ -205,6 +206,15 @@ def test_b18_a_key_removed_a_moment_ago(server: RunningServer, ask: Asker, own_k
     for _ in range(5):
         refused_client(asking())
     refused_client(asking.by_basic(basic(own_key.client_id, own_key.client_secret)), by_header=True)
+
+
+def test_b18_every_worker_refuses_a_removed_key(tmp_path: Path) -> None:
+    """Whichever process answers: fresh connections reach both."""
+    with running_server(tmp_path, workers=2) as server:
+        removed = server.new_key("marketing.read")
+        assert {ask_for_token(server, removed).status_code for _ in range(12)} == {200}
+        server.manage(lambda m: integrations.remove_key(m, OPERATOR, removed.company_id, removed.client_id))
+        assert {ask_for_token(server, removed).status_code for _ in range(12)} == {401}
 
 
 def test_b19_a_key_of_a_suspended_company(server: RunningServer, ask: Asker) -> None:

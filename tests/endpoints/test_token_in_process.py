@@ -87,16 +87,16 @@ class CountingKeyring:
     keyring: Keyring
     signed: list[str] = field(default_factory=list)
 
-    def sign(self, claims: dict[str, Any], typ: str) -> str:
+    def sign(self, claims: dict[str, Any], typ: str, *, algorithm: str, now: int) -> str:
         """Sign."""
         self.signed.append(typ)
-        return self.keyring.sign(claims, typ)
+        return self.keyring.sign(claims, typ, algorithm=algorithm, now=now)
 
 
 @pytest.fixture(scope="module")
 def keyring() -> Keyring:
     """One key for all of these tests."""
-    return Keyring(SigningKey.generate(now=0))
+    return Keyring((SigningKey.generate(now=0), SigningKey.generate(now=0, algorithm="ES256")))
 
 
 def serving(database: Database, keyring: Any, *, api: Api = API, clock: float = NOW) -> AuthorizationServer:
@@ -105,7 +105,7 @@ def serving(database: Database, keyring: Any, *, api: Api = API, clock: float = 
     return AuthorizationServer(
         policy=policy,
         database=database,
-        keyring=keyring,
+        keyring=lambda: keyring,
         digests=DIGESTS,
         clock=lambda: clock,
         usage=UsageBook(),

@@ -30,6 +30,24 @@ def test_t21_nul(ask: Asker, name: str) -> None:
         refused_client(ask.by_basic(basic(header["client_id"], header["client_secret"])), by_header=True)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/c/a%00b",
+        "/c/acme/settings/integrations/keys/%00",
+        "/sign-in?next=%00",
+        "/sign-in?%00",
+        "/setup?token=a%00",
+        "/.well-known/jwks.json%00",
+        "/oauth2/token%00",
+        "/oauth2/token?x=%00",
+    ],
+)
+def test_t21_nul_in_path_and_query(ask: Asker, target: str) -> None:
+    """Refused on every path before anything is looked up."""
+    assert ask.send("GET", b"", {}, path=target).status_code == 400
+
+
 def resident_kib(server: RunningServer) -> int:
     """The memory of the server and its workers."""
     listing = subprocess.run(["ps", "-eo", "pid,ppid,rss"], capture_output=True, text=True, check=True).stdout
