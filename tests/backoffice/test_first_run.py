@@ -1,5 +1,6 @@
 """The first run: one link, one company, one admin, and then the page is gone."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -55,4 +56,19 @@ def test_the_link_works_once(fresh: Site, browser: Browser) -> None:
     assert answer is not None
     assert answer.status == 404
     assert visitor.heading() == "There is no page at this address"
+    visitor.close()
+
+
+def test_after_five_wrong_passwords_one_has_to_wait(fresh: Site, browser: Browser) -> None:
+    """The page says until when, keeps the address, and answers 429."""
+    visitor = Visitor.open(browser, fresh.url, Look(script=False))
+    statuses = []
+    visitor.page.on("response", lambda answer: statuses.append(answer.status))
+    for _ in range(6):
+        visitor.sign_in("nobody@fjord.example", "wrong")
+    assert statuses.count(422) == 5
+    assert 429 in statuses
+    assert re.search(r"Too many attempts. Try again at \d\d:\d\d:\d\d UTC", visitor.page.content())
+    assert visitor.page.get_by_label("E-mail address").input_value() == "nobody@fjord.example"
+    visitor.inspect("sign-in-throttled")
     visitor.close()
