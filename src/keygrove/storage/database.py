@@ -19,6 +19,15 @@ class DatabaseUnavailable(Exception):
     """The database cannot serve now: locked for too long, out of space, closed or gone."""
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """What the database holds cannot be read: it is damaged, and a backup must take its place."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"it is damaged ({reason}): put it aside and run keygrove restore with the latest backup"
+        )
+
+
 class UniqueViolation(Exception):
     """A write would have made a second row where a unique index allows one. The transaction is lost."""
 

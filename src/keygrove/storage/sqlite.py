@@ -14,7 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast
 
-from keygrove.storage.database import DatabaseUnavailable, Row, Transaction, UniqueViolation, Value
+from keygrove.storage.database import (
+    DatabaseDamaged,
+    DatabaseUnavailable,
+    Row,
+    Transaction,
+    UniqueViolation,
+    Value,
+)
 
 _BUSY_MS = 5000
 _READ_BUSY_MS = 250
@@ -28,6 +35,7 @@ _OUTSIDE_CAUSES = (
     "SQLITE_READONLY",
     "SQLITE_CANTOPEN",
 )
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 T = TypeVar("T")
 
 
@@ -43,7 +51,8 @@ def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
     except sqlite3.Error as error:
-        raise DatabaseUnavailable(f"{path}: {error}") from error
+        known = translate(error)
+        raise (type(known) if known is not error else DatabaseUnavailable)(f"{path}: {error}") from error
     return connection
 
 
@@ -195,21 +204,21 @@ def _one(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) ->
     try:
         return cast("Row | None", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchone())
     except sqlite3.Error as error:
-        raise _translate(error) from error
+        raise translate(error) from error
 
 
 def _all(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> list[Row]:
     try:
         return cast("list[Row]", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchall())
     except sqlite3.Error as error:
-        raise _translate(error) from error
+        raise translate(error) from error
 
 
 def _run(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
     try:
         return connection.execute(sql, dict(zip(_NAMES, values, strict=False))).rowcount
     except sqlite3.Error as error:
-        raise _translate(error) from error
+        raise translate(error) from error
 
 
 def _write(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
@@ -255,9 +264,11 @@ def _still_open(connection: sqlite3.Connection) -> None:
         raise DatabaseUnavailable("the database undid this group of writes")
 
 
-def _translate(error: sqlite3.Error) -> Exception:
+def translate(error: sqlite3.Error) -> Exception:
     """The port's own errors for what the world did to us; anything else is our bug and stays what it is."""
     name = getattr(error, "sqlite_errorname", "")
     if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
         return UniqueViolation(str(error))
+    if name.startswith(_DAMAGE):
+        return DatabaseDamaged(str(error))
     return DatabaseUnavailable(str(error)) if name.startswith(_OUTSIDE_CAUSES) else error
