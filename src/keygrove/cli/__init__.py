@@ -7,5 +7,6 @@ serve, workers          the server: a supervisor and its worker processes
 demo                    Keygrove and a small protected API, filled and ready
 settings                init, config check
 upkeep                  migrate, setup-link, version
+backup                  backup, restore
 companies, people, keys what people do in Backoffice, at the command line
 """

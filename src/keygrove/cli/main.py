@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from keygrove.cli import companies, demo, keys, people, serve, settings, upkeep
+from keygrove.cli import backup, companies, demo, keys, people, serve, settings, upkeep
 from keygrove.cli.output import CommandFailed
 
 commands = typer.Typer(
@@ -20,6 +20,7 @@ demo.add_to(commands)
 serve.add_to(commands)
 settings.add_to(commands)
 upkeep.add_to(commands)
+backup.add_to(commands)
 commands.add_typer(companies.commands, name="company")
 commands.add_typer(people.commands, name="person")
 commands.add_typer(keys.commands, name="key")
@@ -61,6 +62,7 @@ def _explained(error: Exception) -> tuple[list[str], int]:
     from keygrove.config import ConfigInvalid
     from keygrove.crypto.vault import MasterKeyError
     from keygrove.management.errors import Invalid, ManagementError
+    from keygrove.storage.backup_file import BackupUnusable
     from keygrove.storage.database import DatabaseUnavailable
     from keygrove.storage.schema import SchemaMismatch
 
@@ -69,7 +71,7 @@ def _explained(error: Exception) -> tuple[list[str], int]:
             return [str(fault) for fault in error.faults], 2
         case Invalid():
             return [" ".join(f"{fault.field}: {fault.message}" for fault in error.faults)], 1
-        case ManagementError() | MasterKeyError() | SchemaMismatch():
+        case ManagementError() | MasterKeyError() | SchemaMismatch() | BackupUnusable():
             return [str(error)], 1
         case DatabaseUnavailable():
             return [f"the database is not available: {error}"], 1

@@ -11,6 +11,7 @@
     signing_keys            the issuer's keys, sealed
     usage                   last use of keys, tokens per key and hour
     failures                failed authentications per minute
+    backup, backup_file, backup_snapshot   everything into one file, and back into either database
     journal                 who did what, from where; rows are only ever added
 
 One SQL text serves every database: `$1` placeholders, `insert … on conflict`, ids and digests as

@@ -95,7 +95,7 @@ class PostgresTransaction(Transaction):
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
         if self._connection is not None:
-            return cast("Row | None", await _patiently(self._connection.fetchrow(sql, *values)))
+            return cast("Row | None", await patiently(self._connection.fetchrow(sql, *values)))
         if len(values) == 1 and isinstance(values[0], str):
             return await self._gatherer.one(sql, values[0])
         return cast(
@@ -105,23 +105,23 @@ class PostgresTransaction(Transaction):
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
         if self._connection is not None:
-            return cast("list[Row]", await _patiently(self._connection.fetch(sql, *values)))
+            return cast("list[Row]", await patiently(self._connection.fetch(sql, *values)))
         return cast("list[Row]", await _read(self._pool, lambda connection: connection.fetch(sql, *values)))
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write; the number of rows it touched."""
         await self._begin()
-        status = cast(str, await _patiently(self._connection.execute(sql, *values)))
+        status = cast(str, await patiently(self._connection.execute(sql, *values)))
         return int(status.rpartition(" ")[2])
 
     async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
         """Execute a write once for each row of values."""
         await self._begin()
-        await _patiently(self._connection.executemany(sql, rows))
+        await patiently(self._connection.executemany(sql, rows))
 
     async def _begin(self) -> None:
         if self._connection is None:
-            await _patiently(self._take_connection())
+            await patiently(self._take_connection())
 
     async def _take_connection(self) -> None:
         connection = await self._pool.acquire(timeout=PATIENCE_S)
@@ -135,7 +135,7 @@ class PostgresTransaction(Transaction):
 
     async def _end(self, *, keep: bool) -> None:
         try:
-            await _patiently(self._transaction.commit() if keep else self._transaction.rollback())
+            await patiently(self._transaction.commit() if keep else self._transaction.rollback())
         except DatabaseUnavailable:
             if keep:  # a lost connection has rolled back by itself
                 raise
@@ -217,10 +217,10 @@ async def _read(pool: "asyncpg.Pool[asyncpg.Record]", act: Any) -> Any:
             await pool_is_stale
             return await attempt()
 
-    return await _patiently(twice())
+    return await patiently(twice())
 
 
-async def _patiently(work: Awaitable[T]) -> T:
+async def patiently(work: Awaitable[T]) -> T:
     """Wait for the database for so long and no longer, and speak of errors in the port's words."""
     try:
         async with asyncio.timeout(PATIENCE_S):

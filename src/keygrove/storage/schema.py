@@ -47,18 +47,18 @@ async def check(database: Database) -> None:
         log.warning("the database has the next version's schema", extra={"found": found, "known": VERSION})
 
 
-async def migrate(url: str) -> None:
-    """Bring a database to VERSION in one transaction: killed at any moment, nothing has happened yet.
+async def migrate(url: str, *, to: int = VERSION) -> None:
+    """Bring a database to a version in one transaction: killed at any moment, nothing has happened yet.
 
     Two that run at once wait for each other, and the second finds nothing to do.
     """
     if url.startswith(SQLITE):
-        migrate_sqlite(Path(url.removeprefix(SQLITE)))
+        migrate_sqlite(Path(url.removeprefix(SQLITE)), to=to)
     else:
-        await _migrate_postgres(url)
+        await _migrate_postgres(url, to)
 
 
-def migrate_sqlite(path: Path) -> None:
+def migrate_sqlite(path: Path, *, to: int = VERSION) -> None:
     """As `migrate`, for a SQLite file."""
     # Alembic and SQLAlchemy take half a second to import and are needed for migrations only.
     from sqlalchemy import create_engine, event
@@ -76,21 +76,21 @@ def migrate_sqlite(path: Path) -> None:
         connection.exec_driver_sql("begin immediate")
 
     with engine.begin() as connection:
-        _upgrade(connection)
+        _upgrade(connection, to)
     engine.dispose()
 
 
-async def _migrate_postgres(url: str) -> None:
+async def _migrate_postgres(url: str, to: int) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     engine = create_async_engine("postgresql+asyncpg:" + url.partition(":")[2])
     async with engine.begin() as connection:
         await connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, to)
     await engine.dispose()
 
 
-def _upgrade(connection: Any) -> None:
+def _upgrade(connection: Any, to: int) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -98,4 +98,4 @@ def _upgrade(connection: Any) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, f"{to:04}")
