@@ -1,5 +1,7 @@
 """One configuration to one ASGI application: the only place where the floors are wired together."""
 
+import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -20,16 +22,20 @@ from keygrove.endpoints.usage import UsageBook
 from keygrove.logs import configure
 from keygrove.management import signing_keys
 from keygrove.management.context import Management
+from keygrove.management.signing_keys import CurrentKeyring
 from keygrove.protocol.metadata import TOKEN_PATH
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database
 from keygrove.storage.opening import make_place, open_database
+from keygrove.upkeep import Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
 from keygrove.web.defenses import defended, refusal, refuse
 from keygrove.web.health import health_endpoints
 
 Clock = Callable[[], float]
+RELOAD_S = 15
+_DAY_S = 24 * 3600
 log = logging.getLogger("keygrove")
 
 
@@ -47,8 +53,9 @@ async def prepare(config: Config) -> None:
         await schema.check(database)
         master = await master_key(config, database, create=True)
         vault = Vault(master)
-        await signing_keys.ensure(database, vault, now=int(time.time()))
-        await signing_keys.load(database, vault)
+        now, algorithms = int(time.time()), config.catalogue.signing_algorithms()
+        await signing_keys.ensure(database, vault, now=now, algorithms=algorithms)
+        await signing_keys.load(database, vault, now=now)
     finally:
         await database.close()
 
@@ -72,11 +79,13 @@ async def master_key(config: Config, database: Database, *, create: bool = False
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything wired: a server for programs, management for people, one database for both."""
+    """Everything wired: a server for programs, management for people, one database and its keys for both."""
 
     server: AuthorizationServer
     management: Management
     database: Database
+    vault: Vault
+    keyring: CurrentKeyring
 
 
 async def open_house(config: Config, *, clock: Clock = time.time) -> House:
@@ -85,7 +94,8 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
     try:
         await schema.check(database)
         master = await master_key(config, database)
-        keyring = await signing_keys.load(database, Vault(master))
+        vault = Vault(master)
+        keyring = CurrentKeyring(database, vault, await signing_keys.load(database, vault, now=int(clock())))
     except BaseException:
         await database.close()
         raise
@@ -111,6 +121,25 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
             clock=clock,
         ),
         database,
+        vault,
+        keyring,
+    )
+
+
+def duties(house: House, config: Config) -> tuple[Duty, ...]:
+    """What a worker does beside answering."""
+    management, keyring = house.management, house.keyring
+
+    async def reload() -> None:
+        await keyring.reload(now=management.now())
+
+    async def rotate() -> None:
+        period_s = config.rotation_days * _DAY_S
+        await signing_keys.rotate_when_due(management, house.vault, keyring, period_s=period_s)
+
+    return (
+        Duty("reload signing keys", RELOAD_S, reload),
+        Duty("rotate signing keys", 60, rotate),
     )
 
 
@@ -120,7 +149,6 @@ class Application:
     def __init__(self, config: Config, *, clock: Clock = time.time) -> None:
         self._config = config
         self._clock = clock
-        self._house: House | None = None
         self._endpoints: dict[str, Callee] = {}
         self._pages: Callee | None = None
 
@@ -138,19 +166,22 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self._start()
+            house = await self._start()
         except Exception as error:
             log.error("cannot start", extra={"reason": str(error)})
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        upkeep = asyncio.create_task(run_duties(duties(house, self._config)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        if self._house is not None:
-            await self._house.database.close()
+        upkeep.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await upkeep
+        await house.database.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _start(self) -> None:
-        self._house = house = await open_house(self._config, clock=self._clock)
+    async def _start(self) -> House:
+        house = await open_house(self._config, clock=self._clock)
         over_tls = self._config.issuer.startswith("https://")
         pages = Starlette(routes=routes(house.management), exception_handlers=exception_handlers())
         # A slash too many is another address; a redirect would be built from the Host header.
@@ -162,6 +193,7 @@ class Application:
             **health_endpoints(house.server, version("keygrove")),
         }
         self._pages = defended(pages, over_tls=over_tls)
+        return house
 
 
 def from_environment() -> Application:

@@ -44,6 +44,7 @@ class Config:
     platform_name: str
     master_key: bytes | None = field(repr=False)
     trusted_proxies: tuple[str, ...]
+    rotation_days: int
     failures_per_client: int
     failures_per_address: int
     log_level: str
@@ -202,6 +203,7 @@ def _config(
         platform_name=values["platform_name"] or "Keygrove",
         master_key=_master_key(values["master_key"]),
         trusted_proxies=("127.0.0.1", "::1") if proxies is None else tuple(proxies),
+        rotation_days=_given(values["rotation_days"], 90),
         failures_per_client=_given(values["failures_per_client"], 20),
         failures_per_address=_given(values["failures_per_address"], 60),
         log_level=values["log_level"] or "info",

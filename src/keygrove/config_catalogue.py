@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import cast
 
 import msgspec
 
@@ -10,10 +10,12 @@ from keygrove.config_settings import NAME_EXPECTS, Name
 from keygrove.config_sources import ConfigPath, Entries, Entry, Fault
 from keygrove.config_words import unknown
 from keygrove.management.catalogue import ApiListing, Catalogue, Permission
+from keygrove.protocol.resource import SigningAlgorithm, TokenType
 
-API_FIELDS = ("audience", "name", "token_type", "permission")
+API_FIELDS = ("audience", "name", "token_type", "signing_algorithm", "permission")
 PERMISSION_FIELDS = ("resource", "description", "read", "write")
 TOKEN_TYPES = ("at+jwt", "JWT")
+SIGNING_ALGORITHMS = ("RS256", "ES256")
 # scope-token of RFC 6749 §3.3.
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
@@ -59,17 +61,21 @@ def _api(fields: Entries, faults: list[Fault]) -> ApiListing:
             )
         )
     name = _named(fields, "api", "name", place, faults)
-    token_type = _text(fields, "api", "token_type", place, faults, default="at+jwt")
-    if token_type not in ("", *TOKEN_TYPES):
-        faults.append(Fault(fields[("token_type",)].place, "api.token_type must be at+jwt or JWT"))
+    token_type = _one_of(fields, "token_type", TOKEN_TYPES, place, faults)
+    algorithm = _one_of(fields, "signing_algorithm", SIGNING_ALGORITHMS, place, faults)
     rows = sorted(
         {at[1] for at in fields if at[0] == "permission" and len(at) == 3 and isinstance(at[1], int)}
     )
     if not rows and not any(at[0] == "permission" and len(at) != 3 for at in fields):
         faults.append(Fault(place, "the API needs at least one [[api.permission]]"))
     permissions = tuple(_permission(_below(fields, ("permission", row)), faults) for row in rows)
-    kind = cast("Literal['at+jwt', 'JWT']", token_type)
-    return ApiListing(audience=audience, name=name, permissions=permissions, token_type=kind)
+    return ApiListing(
+        audience=audience,
+        name=name,
+        permissions=permissions,
+        token_type=cast("TokenType", token_type),
+        signing_algorithm=cast("SigningAlgorithm", algorithm),
+    )
 
 
 def _permission(fields: Entries, faults: list[Fault]) -> Permission:
@@ -117,6 +123,14 @@ def _text(
         faults.append(Fault(entry.place, f"{table}.{field} must be text"))
         return ""
     return entry.value
+
+
+def _one_of(fields: Entries, field: str, words: tuple[str, ...], place: str, faults: list[Fault]) -> str:
+    """The word in a field of the API, the first one by default; a fault when it is another."""
+    word = _text(fields, "api", field, place, faults, default=words[0])
+    if word not in ("", *words):
+        faults.append(Fault(fields[(field,)].place, f"api.{field} must be {' or '.join(words)}"))
+    return word
 
 
 def _named(fields: Entries, table: str, field: str, place: str, faults: list[Fault]) -> str:

@@ -179,6 +179,13 @@ SETTINGS = (
         check=check_proxies,
     ),
     Setting(
+        name="rotation_days",
+        type=Annotated[int, Meta(ge=0, le=3650)],
+        expects="a whole number from 0 to 3650, 0 for never",
+        default="`90`",
+        meaning="How many days a signing key signs before the next one takes over by itself; 0 for never.",
+    ),
+    Setting(
         name="failures_per_client",
         type=Annotated[int, Meta(ge=0)],
         expects="a whole number, 0 for no limit",

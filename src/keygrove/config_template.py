@@ -14,6 +14,7 @@ _EXAMPLES = {
     "workers": 2,
     "platform_name": "Keygrove",
     "trusted_proxies": ["127.0.0.1", "::1"],
+    "rotation_days": 90,
     "failures_per_client": 20,
     "failures_per_address": 60,
     "log_level": "info",
@@ -25,6 +26,7 @@ _HEAD = """\
 _CATALOGUE = """
 # The catalogue: your APIs, and the permissions that a key can have on each one.
 # token_type is at+jwt (RFC 9068), or JWT for verifiers that know nothing else.
+# signing_algorithm is RS256, or ES256: smaller and faster to sign, if every verifier of the API knows it.
 """
 
 
@@ -46,6 +48,7 @@ def template() -> str:
 def _api(api: ApiListing) -> str:
     lines = ["", "[[api]]", _line("audience", api.audience), _line("name", api.name)]
     lines.append(_line("token_type", api.token_type))
+    lines.append(_line("signing_algorithm", api.signing_algorithm))
     for row in api.permissions:
         lines += [
             "",

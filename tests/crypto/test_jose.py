@@ -4,12 +4,13 @@ import base64
 import hashlib
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 from keygrove.crypto.jose import (
     InvalidKeySet,
@@ -37,25 +38,42 @@ def next_key() -> SigningKey:
     return SigningKey.generate(now=1_700_000_001)
 
 
+@pytest.fixture(scope="module")
+def elliptic() -> SigningKey:
+    """One for ES256."""
+    return SigningKey.generate(now=1_700_000_000, algorithm="ES256")
+
+
+def sign(key: SigningKey, claims: dict[str, object] = CLAIMS, typ: str = "at+jwt") -> str:
+    """A token of one key."""
+    return Keyring((key,)).sign(claims, typ, algorithm=key.algorithm, now=1_700_000_001)
+
+
 def read(token: str, *keys: SigningKey) -> dict[str, object]:
     """Verify a token as an access token with these keys."""
     published = PublicKeys.parse({"keys": [key.public_jwk() for key in keys]})
-    return verify(token, published, algorithms=["RS256"], types=["at+jwt"])
+    return verify(token, published, algorithms=["RS256", "ES256"], types=["at+jwt"])
 
 
 def test_a_key_is_rsa_2048_named_by_its_thumbprint(key: SigningKey) -> None:
     """The name is what RFC 7638 §3 says: SHA-256 over the required members in order, without blanks."""
-    assert (key.algorithm, key.created_at_s, key.key.public_key.key_size) == ("RS256", 1_700_000_000, 2048)
+    assert (key.algorithm, key.created_at_s, key.key.raw_value.key_size) == ("RS256", 1_700_000_000, 2048)
     jwk = key.public_jwk()
     required = json.dumps({"e": jwk["e"], "kty": "RSA", "n": jwk["n"]}, separators=(",", ":"))
     assert unpadded(key.kid) == hashlib.sha256(required.encode()).digest()
 
 
-def test_a_key_survives_the_way_through_the_vault(key: SigningKey) -> None:
+def test_a_key_survives_the_way_through_the_vault(key: SigningKey, elliptic: SigningKey) -> None:
     """Written as PEM and read again, it is the same key under the same name."""
-    again = SigningKey.from_private_pem(key.private_pem(), algorithm="RS256", created_at_s=key.created_at_s)
-    assert again == key
-    assert read(Keyring(again).sign(CLAIMS, "at+jwt"), key) == CLAIMS
+    for one in (key, elliptic):
+        again = SigningKey.from_private_pem(
+            one.private_pem(),
+            algorithm=one.algorithm,
+            created_at_s=one.created_at_s,
+            signs_from_s=one.signs_from_s,
+        )
+        assert again == one
+        assert read(sign(again), one) == CLAIMS
 
 
 def pem(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
@@ -77,6 +95,23 @@ def test_what_is_not_a_usable_private_key_is_refused(key: SigningKey) -> None:
             SigningKey.from_private_pem(text, algorithm="RS256", created_at_s=0)
 
 
+def test_what_is_not_a_usable_elliptic_key_is_refused(key: SigningKey, elliptic: SigningKey) -> None:
+    """Garbage, a public key, another kind of key, another curve."""
+    unusable = [
+        b"",
+        b"garbage",
+        elliptic.key.as_pem(private=False),
+        key.private_pem(),
+        pem(ec.generate_private_key(ec.SECP384R1())),
+        pem(ec.generate_private_key(ec.SECP256K1())),
+    ]
+    for text in unusable:
+        with pytest.raises(ValueError, match="not a P-256 private key"):
+            SigningKey.from_private_pem(text, algorithm="ES256", created_at_s=0)
+    with pytest.raises(ValueError, match="unsupported"):
+        SigningKey.from_private_pem(elliptic.private_pem(), algorithm="ES384", created_at_s=0)
+
+
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_a_weak_key_never_signs() -> None:
     """Below 2048 bits it is no key of ours, whether warnings are errors or not."""
@@ -85,7 +120,7 @@ def test_a_weak_key_never_signs() -> None:
         SigningKey.from_private_pem(weak, algorithm="RS256", created_at_s=0)
 
 
-@pytest.mark.parametrize("algorithm", ["none", "HS256", "", "rs256", "ES256"])
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "", "rs256", "ES384", "PS256"])
 def test_an_unsupported_algorithm_makes_no_key(algorithm: str) -> None:
     """The list of algorithms is ours."""
     with pytest.raises(ValueError, match="unsupported"):
@@ -94,24 +129,52 @@ def test_an_unsupported_algorithm_makes_no_key(algorithm: str) -> None:
 
 def test_a_key_prints_nothing_private(key: SigningKey) -> None:
     """Neither alone nor inside a keyring."""
-    printed = f"{key!r} {Keyring(key)!r} {[key]}"
+    printed = f"{key!r} {Keyring((key,))!r} {[key]}"
     private = json.dumps(key.key.as_dict(private=True)["d"])
     assert "PRIVATE" not in printed
     assert private not in printed
     assert "RSAKey" not in printed
 
 
-def test_j46_the_published_set_has_no_private_part(key: SigningKey, next_key: SigningKey) -> None:
+def test_j46_the_published_set_has_no_private_part(
+    key: SigningKey, next_key: SigningKey, elliptic: SigningKey
+) -> None:
     """And exactly the members that verifiers need."""
-    published = Keyring(key, (next_key,)).jwks()["keys"]
-    assert [set(jwk) for jwk in published] == [{"kty", "use", "alg", "kid", "n", "e"}] * 2
+    published = Keyring((key, next_key, elliptic)).jwks(0)["keys"]
+    common = {"kty", "use", "alg", "kid"}
+    assert [set(jwk) - common for jwk in published] == [{"n", "e"}, {"n", "e"}, {"crv", "x", "y"}]
+    assert all(common <= set(jwk) for jwk in published)
     assert not PRIVATE_MEMBERS & {name for jwk in published for name in jwk}
 
 
 def test_j45_each_name_is_published_once(key: SigningKey, next_key: SigningKey) -> None:
-    """Although the current key is also among the published ones."""
-    kids = [jwk["kid"] for jwk in Keyring(key, (next_key, key, next_key)).jwks()["keys"]]
+    """Whatever the ring was made of."""
+    kids = [jwk["kid"] for jwk in Keyring((key, next_key, key, next_key)).jwks(0)["keys"]]
     assert kids == [key.kid, next_key.kid]
+
+
+def test_time_decides_which_key_signs(key: SigningKey, next_key: SigningKey, elliptic: SigningKey) -> None:
+    """The newest of its algorithm whose time has come; on a clock that is behind, the first one."""
+    first = replace(key, signs_from_s=100, published_until_s=900)
+    ring = Keyring((replace(next_key, signs_from_s=200), first, replace(elliptic, signs_from_s=300)))
+    assert [ring.current("RS256", now).kid for now in (50, 100, 199)] == [key.kid] * 3
+    assert [ring.current("RS256", now).kid for now in (200, 9**9)] == [next_key.kid] * 2
+    assert ring.current("ES256", 250).kid == elliptic.kid
+    assert ring.algorithms() == ("ES256", "RS256")
+    header = json.loads(unpadded(ring.sign(CLAIMS, "JWT", algorithm="RS256", now=200).partition(".")[0]))
+    assert header == {"alg": "RS256", "kid": next_key.kid, "typ": "JWT"}
+    with pytest.raises(LookupError, match="ES256"):
+        Keyring((first,)).sign(CLAIMS, "JWT", algorithm="ES256", now=100)
+
+
+def test_a_key_is_published_before_it_signs_and_after(key: SigningKey, next_key: SigningKey) -> None:
+    """Until the time that was set for it."""
+    ring = Keyring(
+        (replace(next_key, signs_from_s=200), replace(key, signs_from_s=100, published_until_s=900))
+    )
+    assert [each.kid for each in ring.published(0)] == [next_key.kid, key.kid]
+    assert len(ring.jwks(899)["keys"]) == 2
+    assert [jwk["kid"] for jwk in ring.jwks(900)["keys"]] == [next_key.kid]
 
 
 def unpadded(part: str) -> bytes:
@@ -121,10 +184,12 @@ def unpadded(part: str) -> bytes:
 
 def test_a_token_is_what_rfc_7515_says(key: SigningKey) -> None:
     """PKCS #1 v1.5 with SHA-256 over the first two parts; header members in the reference's order."""
-    token = Keyring(key).sign(CLAIMS, "at+jwt")
+    token = sign(key)
     header, payload, signature = token.split(".")
     signed = f"{header}.{payload}".encode()
-    key.key.public_key.verify(unpadded(signature), signed, padding.PKCS1v15(), hashes.SHA256())
+    public = key.key.public_key
+    assert isinstance(public, rsa.RSAPublicKey)
+    public.verify(unpadded(signature), signed, padding.PKCS1v15(), hashes.SHA256())
     members = {"alg": "RS256", "kid": key.kid, "typ": "at+jwt"}
     assert unpadded(header).decode() == json.dumps(members, separators=(",", ":"))
     assert json.loads(unpadded(payload)) == CLAIMS
@@ -133,34 +198,34 @@ def test_a_token_is_what_rfc_7515_says(key: SigningKey) -> None:
 def test_signing_takes_claims_that_it_does_not_change(key: SigningKey) -> None:
     """Any mapping; what is no JSON is a mistake."""
     claims = dict(CLAIMS)
-    assert Keyring(key).sign(claims, "JWT").count(".") == 2
+    assert sign(key, claims, "JWT").count(".") == 2
     assert claims == CLAIMS
     with pytest.raises(ValueError, match="JSON"):
-        Keyring(key).sign({"exp": float("nan")}, "JWT")
+        sign(key, {"exp": float("nan")})
 
 
 def test_the_caller_says_which_types_are_good(key: SigningKey) -> None:
     """RFC 8725 §3.11; in any case, and with or without `application/`."""
-    published = PublicKeys.parse(Keyring(key).jwks())
-    token = Keyring(key).sign(CLAIMS, "JWT")
+    published = PublicKeys.parse(Keyring((key,)).jwks(0))
+    token = sign(key, typ="JWT")
     assert verify(token, published, algorithms=["RS256"], types=["at+jwt", "jwt"]) == CLAIMS
     assert verify(token, published, algorithms=["RS256"], types=["application/JWT"]) == CLAIMS
     with pytest.raises(InvalidToken, match="type"):
         verify(token, published, algorithms=["RS256"], types=["at+jwt"])
 
 
-@pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"], ["ES256"]])
+@pytest.mark.parametrize("algorithms", [[], ["none"], ["RS256", "HS256"], ["ES384"]])
 def test_an_empty_or_unsafe_list_of_algorithms_is_a_mistake(key: SigningKey, algorithms: list[str]) -> None:
     """It never means a default."""
-    published = PublicKeys.parse(Keyring(key).jwks())
+    published = PublicKeys.parse(Keyring((key,)).jwks(0))
     with pytest.raises(ValueError, match="algorithms"):
-        verify(Keyring(key).sign(CLAIMS, "at+jwt"), published, algorithms=algorithms, types=["at+jwt"])
+        verify(sign(key), published, algorithms=algorithms, types=["at+jwt"])
 
 
 def test_an_unknown_key_is_told_apart(key: SigningKey, next_key: SigningKey) -> None:
     """So that a caller may look for a newer set."""
     with pytest.raises(UnknownKey):
-        read(Keyring(next_key).sign(CLAIMS, "at+jwt"), key)
+        read(sign(next_key), key)
 
 
 @pytest.mark.parametrize(
@@ -221,9 +286,13 @@ def test_j43_a_bad_key_is_skipped(key: SigningKey, next_key: SigningKey, members
 
 def test_keys_of_other_kinds_are_skipped() -> None:
     """A set of nothing else is empty."""
-    elliptic = dict(ECKey.generate_key("P-256").as_dict(private=False)) | {"kid": "ec"}
+    others = [
+        dict(ECKey.generate_key(curve).as_dict(private=False)) | {"kid": curve}
+        for curve in ("P-384", "P-521")
+    ]
+    others.append(dict(OKPKey.generate_key("Ed25519").as_dict(private=False)) | {"kid": "ed"})
     assert (
-        len(PublicKeys.parse({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 7, "x", None, [], elliptic]}))
+        len(PublicKeys.parse({"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}, 7, "x", None, [], *others]}))
         == 0
     )
 
@@ -236,7 +305,7 @@ def test_a_key_may_leave_its_purpose_unsaid(key: SigningKey) -> None:
 
 def test_a_refusal_repeats_nothing_of_the_token(key: SigningKey) -> None:
     """Its text goes into logs and challenges."""
-    token = Keyring(key).sign(CLAIMS, "at+jwt")
+    token = sign(key)
     for wrong in (
         token[:-5],
         token + "=",

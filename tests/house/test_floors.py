@@ -7,7 +7,7 @@ import pytest
 
 from house.tree import ROOT, Module, floor_of, modules
 
-ROOF = {"app", "cli", "config", "demo", "logs"}
+ROOF = {"app", "cli", "config", "demo", "logs", "upkeep"}
 EVERYTHING = {
     "protocol", "crypto", "storage", "endpoints", "management", "web", "backoffice", "api", "sdk", *ROOF,
 }  # fmt: skip

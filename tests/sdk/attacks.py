@@ -9,11 +9,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe, jwk
 
-from keygrove.crypto.jose import Keyring
-from sdk.issuer import AUDIENCE, CLIENT, Issuer, base64url, sign_raw, signing_key
+from sdk.issuer import AUDIENCE, CLIENT, Issuer, base64url, sign_raw, signed, signing_key
 
 Attack = Callable[[Issuer], str]
 
@@ -22,7 +22,7 @@ def unsigned(algorithm: object) -> Attack:
     """A token that claims `algorithm` and has an empty or a made-up signature."""
 
     def make(issuer: Issuer) -> str:
-        header = {"alg": algorithm, "kid": issuer.keyring.current.kid, "typ": "at+jwt"}
+        header = {"alg": algorithm, "kid": issuer.current.kid, "typ": "at+jwt"}
         return sign_parts(header, issuer.claims(), b"")
 
     return make
@@ -38,17 +38,18 @@ def keyed_with(form: str) -> Attack:
     """HS256 with something public as the secret."""
 
     def make(issuer: Issuer) -> str:
-        key = issuer.keyring.current.key
+        key = issuer.current.key
         public = key.public_key
+        assert isinstance(public, RSAPublicKey)
         numbers = public.public_numbers()
         secret = {
             "pem": key.as_pem(private=False),
             "pem-stripped": key.as_pem(private=False).strip(),
             "der": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             "pkcs1": public.public_bytes(Encoding.PEM, PublicFormat.PKCS1),
-            "jwk": json.dumps(issuer.keyring.current.public_jwk()).encode(),
+            "jwk": json.dumps(issuer.current.public_jwk()).encode(),
             "modulus": numbers.n.to_bytes(256, "big"),
-            "modulus-text": issuer.keyring.current.public_jwk()["n"].encode(),
+            "modulus-text": issuer.current.public_jwk()["n"].encode(),
             "empty": b"",
         }[form]
         header = issuer.header(alg="HS256")
@@ -148,7 +149,7 @@ def encrypted(algorithm: str, **header: object) -> Attack:
     """A JWE in five parts."""
 
     def make(issuer: Issuer) -> str:
-        public = jwk.RSAKey.import_key(issuer.keyring.current.key.as_pem(private=False))
+        public = jwk.RSAKey.import_key(issuer.current.key.as_pem(private=False))
         protected: dict[str, Any] = {"alg": algorithm, "enc": "A256GCM", "typ": "at+jwt", **header}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -196,7 +197,7 @@ def id_token(issuer: Issuer) -> str:
 
 def staging(issuer: Issuer) -> str:
     """From an issuer that shares our key, and so its `kid`, under another name."""
-    return Keyring(signing_key("current")).sign(issuer.claims(iss="https://staging.example.com"), "at+jwt")
+    return signed(signing_key("current"), issuer.claims(iss="https://staging.example.com"))
 
 
 def deep(part: str) -> Attack:
@@ -304,8 +305,11 @@ ATTACKS: dict[str, Attack] = {
     "J31-no-client": claiming(client_id=None),
     "J31-no-subject": claiming(sub=None),
     "J47-es256-zero-signature": lambda issuer: sign_parts(
-        issuer.header(alg="ES256"), issuer.claims(), bytes(64)
+        issuer.header(alg="ES256", kid=signing_key("elliptic").kid), issuer.claims(), bytes(64)
     ),
+    "J47-es256-by-an-rsa-key": headed(alg="ES256"),
+    "J47-rs256-by-an-elliptic-key": headed(kid=signing_key("elliptic").kid),
+    "J47-es384": headed(alg="ES384", kid=signing_key("elliptic").kid),
     "exp-missing": claiming(exp=None),
     "exp-text": claiming(exp=str(int(time.time()) + 3600)),
     "exp-true": claiming(exp=True),
@@ -336,6 +340,7 @@ ATTACKS: dict[str, Attack] = {
 }
 
 GOOD: dict[str, Attack] = {
+    "es256": lambda issuer: signed(signing_key("elliptic"), issuer.claims()),
     "J19-ours-among-others": claiming(aud=["https://other.example.com", AUDIENCE]),
     "J19-ours-alone-in-an-array": claiming(aud=[AUDIENCE]),
     "J09-own-jwk-is-ignored": lambda issuer: issuer.forge(

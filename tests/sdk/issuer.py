@@ -11,9 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from joserfc import jws
-from joserfc.jwk import RSAKey
 
-from keygrove.crypto.jose import Keyring, SigningKey
+from keygrove.crypto.jose import Key, Keyring, SigningKey
 
 AUDIENCE = "https://api.understory.io"
 COMPANY = "4f1c9e0a7b6d4c5e8f90a1b2c3d4e5f6"
@@ -24,8 +23,18 @@ JWKS = "/.well-known/jwks.json"
 
 @cache
 def signing_key(name: str) -> SigningKey:
-    """A key of that name, the same one throughout the tests."""
-    return SigningKey.generate(now=len(name))
+    """A key of that name, the same one throughout the tests; "elliptic" is for ES256."""
+    return SigningKey.generate(now=0, algorithm="ES256" if name == "elliptic" else "RS256")
+
+
+def ring(*names: str) -> Keyring:
+    """The keys of these names; the first one signs."""
+    return Keyring(tuple(map(signing_key, names)))
+
+
+def signed(key: SigningKey, claims: Mapping[str, object]) -> str:
+    """An access token of these claims."""
+    return Keyring((key,)).sign(claims, "at+jwt", algorithm=key.algorithm, now=0)
 
 
 class Clock:
@@ -43,13 +52,18 @@ class Issuer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.keyring = Keyring(signing_key("current"))
+        self.keyring = ring("current", "elliptic")
         self.documents: dict[str, object] = {}
         self.status = 200
         self.moved_to = ""
         self.delay_s = 0.0
         self.drip = False
         self.asked: list[str] = []
+
+    @property
+    def current(self) -> SigningKey:
+        """The key that signs."""
+        return self.keyring.keys[0]
 
     def jwks_fetches(self) -> int:
         """How often the key set was fetched."""
@@ -59,7 +73,7 @@ class Issuer:
         """The body served at a path: bytes as they are, all else as JSON."""
         served: dict[str, object] = {
             DISCOVERY: {"issuer": self.url, "jwks_uri": self.url + JWKS},
-            JWKS: self.keyring.jwks(),
+            JWKS: self.keyring.jwks(0),
         }
         found = (served | self.documents).get(path)
         return found if isinstance(found, bytes) or found is None else json.dumps(found).encode()
@@ -75,19 +89,19 @@ class Issuer:
 
     def token(self, **changes: object) -> str:
         """A signed access token with some claims changed."""
-        return self.keyring.sign(self.claims(**changes), "at+jwt")
+        return signed(self.current, self.claims(**changes))
 
     def header(self, **changes: object) -> dict[str, object]:
         """The header of a good access token; None takes a member out."""
-        header: dict[str, object] = {"alg": "RS256", "kid": self.keyring.current.kid, "typ": "at+jwt"}
+        header: dict[str, object] = {"alg": "RS256", "kid": self.current.kid, "typ": "at+jwt"}
         return {name: value for name, value in (header | changes).items() if value is not None}
 
-    def forge(self, header: Mapping[str, object], *, key: RSAKey | None = None, **changes: object) -> str:
+    def forge(self, header: Mapping[str, object], *, key: Key | None = None, **changes: object) -> str:
         """A token with this very header, RS256 over it whatever it says."""
         return sign_raw(json.dumps(header).encode(), json.dumps(self.claims(**changes)).encode(), key)
 
 
-def sign_raw(header: bytes, payload: bytes, key: RSAKey | None = None) -> str:
+def sign_raw(header: bytes, payload: bytes, key: Key | None = None) -> str:
     """Sign any bytes as header and payload with the current key."""
     signing_input = f"{base64url(header)}.{base64url(payload)}"
     signature = jws.JWSRegistry.algorithms["RS256"].sign(

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from keygrove.crypto.jose import InvalidToken, Keyring, UnknownKey
+from keygrove.crypto.jose import InvalidToken, UnknownKey
 from keygrove.sdk.bearer import Refusal
 from keygrove.sdk.http import fetch
 from keygrove.sdk.key_cache import FRESH_S, LOST_S, OLD_S, RETRY_S, KeysUnavailable
 from keygrove.sdk.resource_server import ResourceServer
 from keygrove.sdk.steps import HttpAnswer, HttpRequest
-from sdk.issuer import AUDIENCE, CLIENT, DISCOVERY, JWKS, Clock, Issuer, signing_key
+from sdk.issuer import AUDIENCE, CLIENT, DISCOVERY, JWKS, Clock, Issuer, ring, signed, signing_key
 
 Break = Callable[[Issuer], None]
 
@@ -31,7 +31,7 @@ def settle(api: ResourceServer) -> None:
 
 def rotate(issuer: Issuer) -> None:
     """The issuer signs with a new key and withdraws the old one."""
-    issuer.keyring = Keyring(signing_key("next"))
+    issuer.keyring = ring("next")
 
 
 def test_nothing_is_fetched_before_a_token_comes(issuer: Issuer, api: ResourceServer) -> None:
@@ -120,7 +120,7 @@ def test_a_new_key_is_found_when_its_first_token_comes(
 ) -> None:
     """Even one that was not published ahead of time, thirty seconds after the last fetch."""
     api.verify(issuer.token())
-    issuer.keyring = Keyring(signing_key("next"), (signing_key("current"),))
+    issuer.keyring = ring("next", "current")
     clock.at += RETRY_S + 1
     assert api.verify(issuer.token()).client_id == CLIENT
 
@@ -172,13 +172,13 @@ def renames(**changes: object) -> Break:
 
 def redirects(issuer: Issuer) -> None:
     """The key set is elsewhere, whole and well, but nobody configured that place."""
-    issuer.documents["/moved.json"] = issuer.keyring.jwks()
+    issuer.documents["/moved.json"] = issuer.keyring.jwks(0)
     issuer.moved_to = issuer.url + "/moved.json"
 
 
 def swells(issuer: Issuer) -> None:
     """The key set is fine but for its size."""
-    issuer.documents[JWKS] = json.dumps(issuer.keyring.jwks()).encode() + b" " * 10_000_000
+    issuer.documents[JWKS] = json.dumps(issuer.keyring.jwks(0)).encode() + b" " * 10_000_000
 
 
 FAULTS: dict[str, Break] = {
@@ -282,17 +282,17 @@ def test_an_api_that_starts_first_waits_for_its_issuer(
 
 def test_j43_bad_keys_beside_good_ones_are_skipped(issuer: Issuer, api: ResourceServer) -> None:
     """Their tokens are refused; the good keys work. Each kind of bad key has its test beside `PublicKeys`."""
-    good, stranger = issuer.keyring.current.public_jwk(), signing_key("stranger")
+    good, stranger = issuer.current.public_jwk(), signing_key("stranger")
     encrypts = stranger.public_jwk() | {"use": "enc"}
     issuer.documents[JWKS] = {"keys": [None, {"kty": "oct", "k": "AAAA", "kid": "a"}, encrypts, good, {}]}
     assert api.verify(issuer.token()).client_id == CLIENT
     with pytest.raises(UnknownKey):
-        api.verify(Keyring(stranger).sign(issuer.claims(), "at+jwt"))
+        api.verify(signed(stranger, issuer.claims()))
 
 
 def test_j45_a_disputed_kid_is_refused(issuer: Issuer, api: ResourceServer) -> None:
     """Two different keys under one name: neither is believed; the same key twice is no dispute."""
-    ours, theirs = issuer.keyring.current.public_jwk(), signing_key("stranger").public_jwk()
+    ours, theirs = issuer.current.public_jwk(), signing_key("stranger").public_jwk()
     bystander = signing_key("next")
     disputed = [ours, theirs | {"kid": ours["kid"]}, bystander.public_jwk(), bystander.public_jwk()]
     issuer.documents[JWKS] = {"keys": disputed}
@@ -300,7 +300,7 @@ def test_j45_a_disputed_kid_is_refused(issuer: Issuer, api: ResourceServer) -> N
         api.verify(issuer.token())
     with pytest.raises(UnknownKey):
         api.verify(issuer.forge(issuer.header(), key=signing_key("stranger").key))
-    assert api.verify(Keyring(bystander).sign(issuer.claims(), "at+jwt")).client_id == CLIENT
+    assert api.verify(signed(bystander, issuer.claims())).client_id == CLIENT
 
 
 def test_metadata_is_also_found_where_rfc_8414_has_it(issuer: Issuer) -> None:

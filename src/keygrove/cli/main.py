@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from keygrove.cli import backup, companies, demo, keys, people, serve, settings, upkeep
+from keygrove.cli import backup, companies, demo, keys, people, serve, settings, signing_keys, upkeep
 from keygrove.cli.output import CommandFailed
 
 commands = typer.Typer(
@@ -24,6 +24,7 @@ backup.add_to(commands)
 commands.add_typer(companies.commands, name="company")
 commands.add_typer(people.commands, name="person")
 commands.add_typer(keys.commands, name="key")
+commands.add_typer(signing_keys.commands, name="signing-key")
 
 
 def main() -> None:

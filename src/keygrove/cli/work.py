@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from keygrove.cli.output import CommandFailed
 
 if TYPE_CHECKING:
+    from keygrove.app import House
     from keygrove.management.companies import Company
     from keygrove.management.context import Management
 
@@ -14,6 +15,14 @@ T = TypeVar("T")
 
 def with_management(work: "Callable[[Management], Awaitable[T]]") -> T:
     """Run some work of a command on the configured database, which is made on first use.
+
+    Raises what `with_house` raises.
+    """
+    return with_house(lambda house: work(house.management))
+
+
+def with_house(work: "Callable[[House], Awaitable[T]]") -> T:
+    """As `with_management`, for work that needs more than that.
 
     Raises ConfigInvalid, MasterKeyError, SchemaMismatch, DatabaseUnavailable, and what the work raises.
     """
@@ -30,7 +39,7 @@ def with_management(work: "Callable[[Management], Awaitable[T]]") -> T:
         await app.prepare(settings)
         house = await app.open_house(settings)
         try:
-            return await work(house.management)
+            return await work(house)
         finally:
             await house.database.close()
 

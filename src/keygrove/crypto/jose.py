@@ -15,18 +15,25 @@ from typing import Final, Self, cast
 
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, KeyParameters, RSAKey
 
-SUPPORTED_ALGORITHMS: Final = frozenset({"RS256"})
+SUPPORTED_ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 RSA_BITS: Final = 2048
+CURVE: Final = "P-256"
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
 MAX_KID_CHARACTERS: Final = 256
 MAX_KEYS: Final = 64
+
+Key = RSAKey | ECKey
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _MODULUS_CHARACTERS = range(342, 1367)  # 2048 to 8192 bits: below is weak, above only burns our processor
 _EXPONENTS = range(65537, 2**32)  # FIPS 186-5 asks for more than 2**16; larger ones only cost time
+_COORDINATE = re.compile(r"[A-Za-z0-9_-]{43}")  # always 32 octets (RFC 7518 §6.2.1.2)
+_PUBLIC_MEMBERS = {"RS256": ("kty", "use", "alg", "kid", "n", "e"),
+                   "ES256": ("kty", "use", "alg", "kid", "crv", "x", "y")}  # fmt: skip
+_ALGORITHM_OF = {"RSA": "RS256", "EC": "ES256"}  # of a key's type, in both directions the only one
 _MALFORMED = (JoseError, SecurityWarning, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -48,76 +55,139 @@ class InvalidKeySet(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A private key that signs tokens.
+    """A private key that signs tokens, and the times that decide what it does; all in epoch seconds.
 
-    `kid` is the RFC 7638 thumbprint: equal keys have equal names everywhere. `created_at_s` is in seconds
-    since the epoch.
+    `kid` is the RFC 7638 thumbprint: equal keys have equal names everywhere. Before `signs_from_s` the key
+    is only published. `published_until_s` is None until a successor is known; from that time on no token of
+    this key is alive.
     """
 
     kid: str
     algorithm: str
     created_at_s: int
-    key: RSAKey = field(repr=False, compare=False)
+    signs_from_s: int
+    published_until_s: int | None = None
+    key: Key = field(repr=False, compare=False)
 
     @classmethod
-    def generate(cls, *, now: int, algorithm: str = "RS256") -> Self:
-        """Make a new key at `now`, in epoch seconds. Raises ValueError for an unsupported algorithm."""
-        return cls._named(RSAKey.generate_key(RSA_BITS), algorithm, now)
+    def generate(cls, *, now: int, algorithm: str = "RS256", signs_from_s: int | None = None) -> Self:
+        """Make a new key at `now`, which signs at once unless told otherwise.
 
-    @classmethod
-    def from_private_pem(cls, pem: bytes, *, algorithm: str, created_at_s: int) -> Self:
-        """Read what `private_pem` wrote. Raises ValueError when it is not a usable private key."""
-        try:
-            key = RSAKey.import_key(pem)
-        except _MALFORMED as error:
-            raise ValueError("not an RSA private key") from error
-        if not key.is_private or key.raw_value.key_size < RSA_BITS:
-            raise ValueError(f"not an RSA private key of at least {RSA_BITS} bits")
-        return cls._named(key, algorithm, created_at_s)
-
-    @classmethod
-    def _named(cls, key: RSAKey, algorithm: str, created_at_s: int) -> Self:
+        Raises ValueError for an unsupported algorithm.
+        """
         if algorithm not in SUPPORTED_ALGORITHMS:
             raise ValueError(f"unsupported signing algorithm {algorithm!r}")
+        key = RSAKey.generate_key(RSA_BITS) if algorithm == "RS256" else ECKey.generate_key(CURVE)
+        return cls._named(key, algorithm, now, now if signs_from_s is None else signs_from_s)
+
+    @classmethod
+    def from_private_pem(
+        cls,
+        pem: bytes,
+        *,
+        algorithm: str,
+        created_at_s: int,
+        signs_from_s: int = 0,
+        published_until_s: int | None = None,
+    ) -> Self:
+        """Read what `private_pem` wrote. Raises ValueError when it is not a usable private key."""
+        if algorithm not in SUPPORTED_ALGORITHMS:
+            raise ValueError(f"unsupported signing algorithm {algorithm!r}")
+        key = _import_rsa(pem) if algorithm == "RS256" else _import_ec(pem)
+        return cls._named(key, algorithm, created_at_s, signs_from_s, published_until_s)
+
+    @classmethod
+    def _named(
+        cls,
+        key: Key,
+        algorithm: str,
+        created_at_s: int,
+        signs_from_s: int,
+        published_until_s: int | None = None,
+    ) -> Self:
         kid = key.thumbprint()
-        named = RSAKey.import_key(key.raw_value, {"use": "sig", "alg": algorithm, "kid": kid})
-        return cls(kid=kid, algorithm=algorithm, created_at_s=created_at_s, key=named)
+        members: KeyParameters = {"use": "sig", "alg": algorithm, "kid": kid}
+        named: Key
+        if isinstance(key, RSAKey):
+            named = RSAKey.import_key(key.raw_value, members)
+        else:
+            named = ECKey.import_key(key.raw_value, members)
+        return cls(
+            kid=kid,
+            algorithm=algorithm,
+            created_at_s=created_at_s,
+            signs_from_s=signs_from_s,
+            published_until_s=published_until_s,
+            key=named,
+        )
+
+    def is_published(self, now: int) -> bool:
+        """Whether verifiers must know the key at `now`."""
+        return self.published_until_s is None or now < self.published_until_s
 
     def private_pem(self) -> bytes:
         """Return the private key as unencrypted PKCS #8 PEM. It goes into the vault and nowhere else."""
         return self.key.as_pem(private=True)
 
     def public_jwk(self) -> dict[str, str]:
-        """Return the public half as a JSON Web Key (RFC 7517 §4, RFC 7518 §6.3.1)."""
+        """Return the public half as a JSON Web Key (RFC 7517 §4, RFC 7518 §6.2.1 and §6.3.1)."""
         members = self.key.as_dict(private=False)
-        return {name: cast(str, members[name]) for name in ("kty", "use", "alg", "kid", "n", "e")}
+        return {name: cast(str, members[name]) for name in _PUBLIC_MEMBERS[self.algorithm]}
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The key that signs now, and the others that verifiers must know: the next one and the recent ones."""
+    """Every key that is not revoked, the newest first. Which of them does what, the time decides.
 
-    current: SigningKey
-    published: tuple[SigningKey, ...] = ()
+    Of an algorithm, the newest key whose time has come signs; newer ones wait, already published; older ones
+    are published for as long as their tokens live. So nodes that hold the same keys agree without talking.
+    """
 
-    def sign(self, claims: Mapping[str, object], typ: str) -> str:
-        """Sign claims as a JSON Web Token of the type `typ` (RFC 7519 §7.1, RFC 8725 §3.11)."""
-        current = self.current
-        header = {"alg": current.algorithm, "kid": current.kid, "typ": typ}
+    keys: tuple[SigningKey, ...]
+
+    def current(self, algorithm: str, now: int) -> SigningKey:
+        """Return the key that signs at `now`. Raises LookupError when there is none of the algorithm.
+
+        On a clock that is behind the one which made the first key, that key signs nevertheless.
+        """
+        first = None
+        for key in self.keys:
+            if key.algorithm == algorithm:
+                if key.signs_from_s <= now:
+                    return key
+                first = key
+        if first is None:
+            raise LookupError(f"there is no signing key for {algorithm}")
+        return first
+
+    def sign(self, claims: Mapping[str, object], typ: str, *, algorithm: str, now: int) -> str:
+        """Sign claims as a JSON Web Token of the type `typ` (RFC 7519 §7.1, RFC 8725 §3.11).
+
+        Raises LookupError when there is no key of the algorithm.
+        """
+        current = self.current(algorithm, now)
+        header = {"alg": algorithm, "kid": current.kid, "typ": typ}
         payload = _encode_json(dict(claims))
         return jws.serialize_compact(header, payload, current.key, registry=_registry(SUPPORTED_ALGORITHMS))
 
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the JSON Web Key Set to publish (RFC 7517 §5): public parts only, each `kid` once."""
-        by_kid = {key.kid: key for key in (self.current, *self.published)}
-        return {"keys": [key.public_jwk() for key in by_kid.values()]}
+    def published(self, now: int) -> tuple[SigningKey, ...]:
+        """Return the keys that verifiers must know at `now`: next, current, previous; each `kid` once."""
+        return tuple({key.kid: key for key in self.keys if key.is_published(now)}.values())
+
+    def jwks(self, now: int) -> dict[str, list[dict[str, str]]]:
+        """Return the JSON Web Key Set to publish at `now` (RFC 7517 §5): public parts only."""
+        return {"keys": [key.public_jwk() for key in self.published(now)]}
+
+    def algorithms(self) -> tuple[str, ...]:
+        """Return the algorithms there are keys of, in order of their names."""
+        return tuple(sorted({key.algorithm for key in self.keys}))
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
     """The usable keys of an issuer, by `kid`."""
 
-    by_kid: Mapping[str, RSAKey] = field(default_factory=dict)
+    by_kid: Mapping[str, Key] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -162,7 +232,7 @@ def verify(
     return _claims(signed.payload)
 
 
-def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str]) -> RSAKey:
+def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str]) -> Key:
     if not isinstance(header, dict):
         raise InvalidToken("the header is not a JSON object")
     if header.get("alg") not in tuple(algorithms):
@@ -177,6 +247,8 @@ def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], type
     key = keys.by_kid.get(kid)
     if key is None:
         raise UnknownKey("the token is signed by an unknown key")
+    if header["alg"] != _ALGORITHM_OF[key.key_type]:
+        raise InvalidToken("the key is not one of this algorithm")
     return key
 
 
@@ -198,8 +270,28 @@ def _no_such_number(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _by_kid(keys: Iterable[RSAKey]) -> dict[str, RSAKey]:
-    found: dict[str, RSAKey] = {}
+def _import_rsa(pem: bytes) -> RSAKey:
+    try:
+        key = RSAKey.import_key(pem)
+    except _MALFORMED as error:
+        raise ValueError("not an RSA private key") from error
+    if not key.is_private or key.raw_value.key_size < RSA_BITS:
+        raise ValueError(f"not an RSA private key of at least {RSA_BITS} bits")
+    return key
+
+
+def _import_ec(pem: bytes) -> ECKey:
+    try:
+        key = ECKey.import_key(pem)
+        if key.is_private and key.curve_name == CURVE:
+            return key
+    except _MALFORMED as error:
+        raise ValueError(f"not a {CURVE} private key") from error
+    raise ValueError(f"not a {CURVE} private key")
+
+
+def _by_kid(keys: Iterable[Key]) -> dict[str, Key]:
+    found: dict[str, Key] = {}
     disputed: set[str] = set()
     for key in keys:
         kid = cast(str, key.kid)
@@ -208,31 +300,46 @@ def _by_kid(keys: Iterable[RSAKey]) -> dict[str, RSAKey]:
     return {kid: key for kid, key in found.items() if kid not in disputed}
 
 
-def _usable_key(jwk: object) -> RSAKey | None:
+def _usable_key(jwk: object) -> Key | None:
     if not isinstance(jwk, dict) or not _is_for_verifying(jwk):
         return None
-    kid, modulus = jwk.get("kid"), jwk.get("n")
+    kid = jwk.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS:
         return None
-    if not isinstance(modulus, str) or len(modulus) not in _MODULUS_CHARACTERS:
-        return None
     try:
-        key = RSAKey.import_key(
-            {"kty": "RSA", "n": modulus, "e": jwk["e"]}, {"use": "sig", "alg": "RS256", "kid": kid}
-        )
-        numbers = key.public_key.public_numbers()
+        return _usable_rsa(jwk, kid) if jwk["kty"] == "RSA" else _usable_ec(jwk, kid)
     except _MALFORMED:
         return None
+
+
+def _usable_rsa(jwk: dict[str, str], kid: str) -> RSAKey | None:
+    modulus = jwk["n"]
+    if not isinstance(modulus, str) or len(modulus) not in _MODULUS_CHARACTERS:
+        return None
+    key = RSAKey.import_key(
+        {"kty": "RSA", "n": modulus, "e": jwk["e"]}, {"use": "sig", "alg": "RS256", "kid": kid}
+    )
+    numbers = key.public_key.public_numbers()
     is_sound = numbers.n.bit_length() >= RSA_BITS and numbers.n % 2 == 1 and numbers.e in _EXPONENTS
     return key if is_sound else None
 
 
+def _usable_ec(jwk: dict[str, str], kid: str) -> ECKey | None:
+    """The key, if its point is on the curve: cryptography raises ValueError for any other."""
+    if jwk["crv"] != CURVE or not all(_COORDINATE.fullmatch(jwk[name]) for name in ("x", "y")):
+        return None
+    return ECKey.import_key(
+        {"kty": "EC", "crv": CURVE, "x": jwk["x"], "y": jwk["y"]}, {"use": "sig", "alg": "ES256", "kid": kid}
+    )
+
+
 def _is_for_verifying(jwk: dict[object, object]) -> bool:
-    operations = jwk.get("key_ops", ["verify"])
+    operations, kind = jwk.get("key_ops", ["verify"]), jwk.get("kty")
+    algorithm = _ALGORITHM_OF.get(kind) if isinstance(kind, str) else None
     return (
-        jwk.get("kty") == "RSA"
+        algorithm is not None
         and jwk.get("use", "sig") == "sig"
-        and jwk.get("alg", "RS256") == "RS256"
+        and jwk.get("alg", algorithm) == algorithm
         and isinstance(operations, list)
         and "verify" in operations
         and _PRIVATE_MEMBERS.isdisjoint(jwk)

@@ -13,11 +13,14 @@ from keygrove.storage.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationServer:
-    """An authorization server (RFC 6749 §1.1). `clock` gives epoch seconds with their fraction."""
+    """An authorization server (RFC 6749 §1.1). `clock` gives epoch seconds with their fraction.
+
+    `keyring` gives the signing keys as last read from the database.
+    """
 
     policy: Policy
     database: Database
-    keyring: Keyring
+    keyring: Callable[[], Keyring]
     digests: Digests
     clock: Callable[[], float]
     usage: UsageBook

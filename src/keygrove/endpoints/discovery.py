@@ -14,19 +14,35 @@ from keygrove.protocol.metadata import (
 )
 
 MAX_AGE_S = 3600
+PATHS = (OPENID_CONFIGURATION, AUTHORIZATION_SERVER, JWKS_PATH)
 _METHODS = "GET, HEAD, OPTIONS"
 
 
-def documents(server: AuthorizationServer) -> dict[str, bytes]:
-    """Every public document by its path, as the bytes that are served."""
-    scopes = sorted({scope for api in server.policy.apis.values() for scope in api.scopes})
-    algorithms = sorted({key["alg"] for key in server.keyring.jwks()["keys"]})
-    metadata = _encode(discovery_document(server.policy.issuer, scopes, algorithms))
-    return {
-        OPENID_CONFIGURATION: metadata,
-        AUTHORIZATION_SERVER: metadata,
-        JWKS_PATH: _encode(server.keyring.jwks()),
-    }
+class Documents:
+    """Every public document as the bytes that are served; made anew when the published keys change."""
+
+    def __init__(self, server: AuthorizationServer) -> None:
+        self._server = server
+        self._scopes = sorted({scope for api in server.policy.apis.values() for scope in api.scopes})
+        # Not from the keys: what is listed here stays the same from one rotation to the next.
+        self._algorithms = sorted({"RS256", *(api.signing_algorithm for api in server.policy.apis.values())})
+        self._kids: tuple[str, ...] = ()
+        self._by_path: dict[str, bytes] = {}
+
+    def at(self, path: str) -> bytes:
+        """The document at one of PATHS, as it is now."""
+        published = self._server.keyring().published(int(self._server.clock()))
+        kids = tuple([key.kid for key in published])
+        if kids != self._kids:
+            metadata = discovery_document(self._server.policy.issuer, self._scopes, self._algorithms)
+            keys = {"keys": [key.public_jwk() for key in published]}
+            self._by_path = {
+                OPENID_CONFIGURATION: _encode(metadata),
+                AUTHORIZATION_SERVER: _encode(metadata),
+                JWKS_PATH: _encode(keys),
+            }
+            self._kids = kids
+        return self._by_path[path]
 
 
 def serve(document: bytes, request: Request) -> Response:

@@ -31,8 +31,11 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
         asked = parse_token_request(request)
         async with server.database.transaction() as tx:
             facts = await load(tx, asked, server)
-        issue = decide(asked, facts, server.policy, now=int(server.clock()), jti=new_token_id())
-        signed = server.keyring.sign(issue.access_token.claims(), issue.token_type)
+        now = int(server.clock())
+        issue = decide(asked, facts, server.policy, now=now, jti=new_token_id())
+        signed = server.keyring().sign(
+            issue.access_token.claims(), issue.token_type, algorithm=issue.signing_algorithm, now=now
+        )
         response = json_response(answer(issue, signed, now=server.clock()))
         _note(server, request, issue)
     except OAuthError as error:

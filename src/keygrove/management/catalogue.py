@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keygrove.protocol.resource import Api, TokenType
+from keygrove.protocol.resource import Api, SigningAlgorithm, TokenType
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,16 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class ApiListing:
-    """An API with its permissions, in the order they are shown. `token_type` is the JWT's `typ`."""
+    """An API with its permissions, in the order they are shown.
+
+    `token_type` is the `typ` of its tokens, `signing_algorithm` their `alg`.
+    """
 
     audience: str
     name: str
     permissions: tuple[Permission, ...]
     token_type: TokenType = "at+jwt"  # noqa: S105 - a media type
+    signing_algorithm: SigningAlgorithm = "RS256"
 
     def scopes(self) -> tuple[str, ...]:
         """Its scopes, in the order shown."""
@@ -44,7 +48,12 @@ class ApiListing:
 
     def as_api(self) -> Api:
         """The API as the protocol knows it."""
-        return Api(audience=self.audience, scopes=frozenset(self.scopes()), token_type=self.token_type)
+        return Api(
+            audience=self.audience,
+            scopes=frozenset(self.scopes()),
+            token_type=self.token_type,
+            signing_algorithm=self.signing_algorithm,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,10 @@ class Catalogue:
     def scopes(self) -> tuple[str, ...]:
         """Every scope, in the order shown."""
         return tuple(scope for api in self.apis for scope in api.scopes())
+
+    def signing_algorithms(self) -> tuple[str, ...]:
+        """The algorithms that tokens are signed with; RS256 is always one (OpenID Connect Discovery §3)."""
+        return tuple(sorted({"RS256", *(api.signing_algorithm for api in self.apis)}))
 
     def api_of(self, scope: str) -> ApiListing | None:
         """The API that a scope belongs to."""

@@ -7,6 +7,8 @@ from typing import Literal
 from keygrove.protocol.errors import InvalidTarget
 
 TokenType = Literal["at+jwt", "JWT"]
+SigningAlgorithm = Literal["RS256", "ES256"]
+LIFETIME_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,13 +16,15 @@ class Api:
     """A resource server: its audience, the scopes it knows and how its tokens are marked.
 
     `token_type` is the JWT header `typ`: `at+jwt` (RFC 9068 §2.1), or `JWT` for verifiers that
-    know nothing else. `lifetime_s` is the life of its access tokens in seconds.
+    know nothing else. `signing_algorithm` is a JWS `alg` (RFC 7518 §3.1). `lifetime_s` is the life of its
+    access tokens in seconds.
     """
 
     audience: str
     scopes: frozenset[str]
     token_type: TokenType = "at+jwt"  # noqa: S105 - a media type
-    lifetime_s: int = 3600
+    signing_algorithm: SigningAlgorithm = "RS256"
+    lifetime_s: int = LIFETIME_S
 
 
 def choose_api(asked: tuple[str, ...], own: str, apis: Mapping[str, Api]) -> Api:

@@ -57,10 +57,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """The decision to issue a token, and how its header is marked (`typ`)."""
+    """The decision to issue a token, how its header is marked (`typ`), and how it is signed (`alg`)."""
 
     access_token: AccessToken
     token_type: str
+    signing_algorithm: str
 
 
 def parse_token_request(request: Request) -> TokenRequest:
@@ -104,7 +105,7 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
         expires_at=now + api.lifetime_s,
         token_id=jti,
     )
-    return Issue(token, api.token_type)
+    return Issue(token, api.token_type, api.signing_algorithm)
 
 
 def check_grant_type(grant_type: str, authenticated: AuthenticatedClient) -> None:

@@ -30,7 +30,7 @@ class ResourceServer:
         *,
         issuer: str,
         audience: str,
-        algorithms: Sequence[str] = ("RS256",),
+        algorithms: Sequence[str] = ("RS256", "ES256"),
         token_types: Sequence[str] = ("at+jwt",),
         company_claim: str = "company_id",
         leeway_s: int = 30,

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
-from keygrove.endpoints.discovery import documents, serve
+from keygrove.endpoints.discovery import PATHS, Documents, serve
 from keygrove.endpoints.token import refuse, token
 from keygrove.protocol.errors import InvalidRequest, MethodNotAllowed, OAuthError, RequestTooLarge
 from keygrove.protocol.message import Request, Response
@@ -52,15 +52,13 @@ def token_endpoint(server: AuthorizationServer) -> Callee:
 
 def public_documents(server: AuthorizationServer) -> dict[str, Callee]:
     """The /.well-known documents as bare ASGI callables, by path."""
+    documents = Documents(server)
 
-    def endpoint(document: bytes) -> Callee:
-        async def call(scope: Scope, _receive: Receive, send: Send) -> None:
-            request = request_of(scope)
-            await respond(send, serve(document, request), request)
+    async def call(scope: Scope, _receive: Receive, send: Send) -> None:
+        request = request_of(scope)
+        await respond(send, serve(documents.at(request.path), request), request)
 
-        return call
-
-    return {path: endpoint(document) for path, document in documents(server).items()}
+    return dict.fromkeys(PATHS, call)
 
 
 def request_of(scope: Scope, body: bytes = b"") -> Request:

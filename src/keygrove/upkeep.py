@@ -1,0 +1,43 @@
+"""What a running Keygrove does beside answering: duties, each one done again and again."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from keygrove.storage.database import DatabaseUnavailable
+
+log = logging.getLogger("keygrove.upkeep")
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something to do about every `every_s` seconds, never later than that after the last time."""
+
+    name: str
+    every_s: float
+    act: Callable[[], Awaitable[None]]
+
+
+async def run_duties(duties: Sequence[Duty]) -> None:
+    """Do every duty until canceled, first when its time has passed once.
+
+    A duty that fails is logged and done again at its next time; the others go on. Raises nothing else than
+    CancelledError.
+    """
+    async with asyncio.TaskGroup() as group:
+        for duty in duties:
+            group.create_task(_repeat(duty), name=duty.name)
+
+
+async def _repeat(duty: Duty) -> None:
+    while True:
+        # Workers and nodes that started together do not all come at the same moment.
+        await asyncio.sleep(duty.every_s * random.uniform(0.7, 1.0))  # noqa: S311 - this guards nothing
+        try:
+            await duty.act()
+        except DatabaseUnavailable as error:
+            log.warning("a duty waits for the database", extra={"duty": duty.name, "reason": str(error)})
+        except Exception:
+            log.exception("a duty failed", extra={"duty": duty.name})
