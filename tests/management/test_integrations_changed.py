@@ -122,6 +122,12 @@ class TestGetAndChange:
                 await doing
         assert (await integrations.list_keys(m, acme.id)).keys == (new.key,)
         assert [line for line in journal.lines() if line["outcome"] == "done"] == before
+        refused_lines = [line for line in journal.lines() if line["outcome"] == "refused"]
+        assert [(line["action"], line["target_id"], line["actor_id"]) for line in refused_lines] == [
+            ("key.created", acme.id, AUDITOR.id),
+            ("key.updated", client_id, AUDITOR.id),
+            ("key.removed", client_id, AUDITOR.id),
+        ]
 
 
 class TestJournal:
