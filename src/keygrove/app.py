@@ -18,7 +18,7 @@ from keygrove.crypto.secrets import Digests, derive_key
 from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
-from keygrove.endpoints.usage import UsageBook
+from keygrove.endpoints.usage import UsageBook, purge
 from keygrove.logs import configure
 from keygrove.management import signing_keys
 from keygrove.management.context import Management
@@ -26,7 +26,7 @@ from keygrove.management.signing_keys import CurrentKeyring
 from keygrove.protocol.metadata import TOKEN_PATH
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
-from keygrove.storage.database import Database
+from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.opening import make_place, open_database
 from keygrove.upkeep import Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
@@ -128,7 +128,16 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
 
 def duties(house: House, config: Config) -> tuple[Duty, ...]:
     """What a worker does beside answering."""
-    management, keyring = house.management, house.keyring
+    management, keyring, server = house.management, house.keyring, house.server
+
+    async def flush() -> None:
+        await server.usage.flush(house.database)
+
+    async def share() -> None:
+        await server.budget.share(house.database, now=management.now())
+
+    async def forget() -> None:
+        await purge(house.database, now=management.now())
 
     async def reload() -> None:
         await keyring.reload(now=management.now())
@@ -138,6 +147,9 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
         await signing_keys.rotate_when_due(management, house.vault, keyring, period_s=period_s)
 
     return (
+        Duty("write down usage", 1, flush),
+        Duty("share failures", 1, share),
+        Duty("forget old usage", 3600, forget),
         Duty("reload signing keys", RELOAD_S, reload),
         Duty("rotate signing keys", 60, rotate),
     )
@@ -177,6 +189,8 @@ class Application:
         upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await upkeep
+        with contextlib.suppress(DatabaseUnavailable):
+            await house.server.usage.flush(house.database)
         await house.database.close()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -80,8 +81,13 @@ def address_of(scope: Scope) -> str:
     A proxy may pass on what its client made up: only an IP address goes into logs, journal and throttles.
     """
     client = scope.get("client")
+    return _ip(client[0]) if client else ""
+
+
+@lru_cache(maxsize=4096)
+def _ip(text: str) -> str:
     try:
-        return str(ip_address(client[0])) if client else ""
+        return str(ip_address(text))
     except ValueError:
         return ""
 
