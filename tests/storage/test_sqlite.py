@@ -12,18 +12,12 @@ from keygrove.storage.sqlite import SqliteDatabase
 from storage.conftest import SqliteStore
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
-pytestmark = pytest.mark.anyio
-
-
-    async def test_a_killed_process_leaves_what_it_acknowledged(tmp_path: Path) -> None:
-        """And nothing of the transaction it was in."""
-        store = SqliteStore(tmp_path)
-        program = f"""
-import asyncio, os
+PROGRAM = f"""
+import asyncio, os, sys
 from pathlib import Path
 from keygrove.storage.sqlite import SqliteDatabase
 async def main():
-    database = SqliteDatabase(Path({str(store.path)!r}))
+    database = SqliteDatabase(Path(sys.argv[1]))
     async with database.transaction() as tx:
         await tx.run({INSERT!r}, "acknowledged", "a", "n", 0)
     async with database.transaction() as tx:
@@ -31,9 +25,16 @@ async def main():
         os.kill(os.getpid(), 9)
 asyncio.run(main())
 """
-        killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
-        assert killed.returncode == -9
-        assert store.query("select company_id from companies") == [("acknowledged",)]
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_killed_process_leaves_what_it_acknowledged(tmp_path: Path) -> None:
+    """And nothing of the transaction it was in."""
+    store = SqliteStore(tmp_path)
+    command = [sys.executable, "-c", PROGRAM, str(store.path)]
+    killed = await asyncio.to_thread(subprocess.run, command, check=False)
+    assert killed.returncode == -9
+    assert store.query("select company_id from companies") == [("acknowledged",)]
 
 
 async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
@@ -43,6 +44,7 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> No
     for path in (tmp_path / "missing" / "k.db", tmp_path, garbage):
         with pytest.raises(DatabaseUnavailable, match=path.name):
             SqliteDatabase(path)
+
 
 async def test_each_commit_is_synced(tmp_path: Path) -> None:
     """WAL, synchronous FULL, foreign keys on, and a reader that cannot write."""
