@@ -79,7 +79,8 @@ def assert_silent(text: str, secrets: Collection[str], *, shows: Collection[str]
     """Assert that a text gives nothing away."""
     found = [match for match in _CREDENTIAL.findall(text) if not match.startswith(tuple(shows))]
     assert found == []
-    assert _INSIDES.search(text) is None, text[:2000]
+    inside = _INSIDES.search(text)
+    assert inside is None, text[max(0, inside.start() - 500) : inside.end() + 1500]
     assert [secret for secret in secrets if secret and secret in text] == []
 
 

@@ -29,8 +29,9 @@ def fill_company(server: RunningServer, member: Member, number: int) -> None:
     with closing(sqlite3.connect(path, timeout=10)) as database, database:
         database.executemany(
             "insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types, "
-            "scope, audience, created_at_s, created_by, updated_at_s) values (?, ?, ?, ?, '', "
-            "'client_credentials', 'marketing.read', 'https://api.understory.io', 1800000000, 'Ana', 1800000000)",
+            "scope, audience, created_at_s, created_by, updated_at_s) "
+            "values (?, ?, ?, ?, '', 'client_credentials', 'marketing.read', "
+            "'https://api.understory.io', 1800000000, 'Ana', 1800000000)",
             rows,
         )
 
