@@ -19,6 +19,8 @@ FLUSH_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 4096
 # Applications take 64 KiB; sent a byte a chunk that is six times as much. More is extensions or trailers.
 MAX_BODY_WIRE_BYTES = 512 * 1024
+# Requests sent ahead wait in memory for their turn.
+MAX_PIPELINED = 64
 
 # Those that wait for a request or for the rest of its head, the longest waiting first.
 _waiting: dict["LimitedConnection", None] = {}
@@ -58,7 +60,9 @@ class OnePiece:
 
     def _flush(self) -> None:
         if self._pieces:
-            self._transport.write(b"".join(self._pieces))
+            # Cut off meanwhile, it takes nothing any more.
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(self._pieces))
             self._pieces.clear()
 
 
@@ -120,6 +124,8 @@ class LimitedConnection(HttpToolsProtocol):
         self._body_bytes = 0
         super().on_headers_complete()
         self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+        if len(self.pipeline) > MAX_PIPELINED:
+            raise OverflowError("too many requests were sent ahead")
 
     def on_message_complete(self) -> None:
         """The body is complete too."""
@@ -163,7 +169,10 @@ class LimitedConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, not ours
         """Refuse what is not HTTP, and methods that HTTP does not know."""
-        if isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
+        if self.pipeline:
+            # Others come first on this connection: nothing may be written out of turn.
+            self.transport.abort()
+        elif isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
             self.refuse(501, "Not Implemented")
         else:
             self.refuse(400, "Bad Request")
