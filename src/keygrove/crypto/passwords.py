@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.low_level import error_to_str
 
 T = TypeVar("T")
+# ARGON2_MEMORY_ALLOCATION_ERROR: it says nothing about the password.
+_NO_MEMORY = error_to_str(-22)
 MIN_CHARACTERS = 12
 MAX_BYTES = 4096
 # OWASP's second profile: 19 MiB, two passes, one lane.
@@ -21,7 +24,7 @@ class PasswordTooLong(ValueError):
 
 
 class TooBusy(Exception):
-    """Too many passwords wait to be hashed; the caller may try again in a moment."""
+    """Too many passwords wait to be hashed, or memory is short; the caller may try again in a moment."""
 
 
 class Passwords:
@@ -58,7 +61,11 @@ class Passwords:
             self._nobody = self._nobody or self._hasher.hash("a password of nobody")
         try:
             return self._hasher.verify(hashed or self._nobody, prepared) and hashed is not None
-        except (VerificationError, InvalidHashError):
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+        except VerificationError as error:
+            if str(error) == _NO_MEMORY:
+                raise TooBusy from error
             return False
 
 
