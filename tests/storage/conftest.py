@@ -95,7 +95,9 @@ class PostgresStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Let nobody write, from another connection, as a hung backup would."""
-        self._beside(self._connection.execute("begin; lock table companies in exclusive mode"))
+        self._beside(
+            self._connection.execute("begin; lock table companies, usage_hours, failures in exclusive mode")
+        )
         yield
         self._beside(self._connection.execute("rollback"))
 

@@ -30,6 +30,7 @@ class FailureBudget:
     per_address: int
     _minute_s: int = 0
     _own: dict[str, int] = field(default_factory=dict)
+    _telling: dict[str, int] = field(default_factory=dict)
     _shared: dict[str, int] = field(default_factory=dict)
     _probes: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -56,7 +57,8 @@ class FailureBudget:
         minute_s, own = self._minute_s, self._own
         if not own and not self._shared:
             return
-        self._own = {}
+        # They count here while they are on their way.
+        self._own, self._telling = {}, own
         try:
             async with database.transaction() as tx:
                 if own:
@@ -67,9 +69,10 @@ class FailureBudget:
             if self._minute_s == minute_s:
                 for bucket, number in own.items():
                     self._own[bucket] = self._own.get(bucket, 0) + number
+            self._telling = {}
             raise
         if self._minute_s == minute_s:
-            self._shared = shared
+            self._telling, self._shared = {}, shared
 
     def _wait(self, client_id: str, network: str, now: int) -> int | None:
         spent = 0 < self.per_client < self._number(
@@ -78,12 +81,12 @@ class FailureBudget:
         return self._minute_s + MINUTE_S - now if spent else None
 
     def _number(self, bucket: str) -> int:
-        return self._own.get(bucket, 0) + self._shared.get(bucket, 0)
+        return self._own.get(bucket, 0) + self._telling.get(bucket, 0) + self._shared.get(bucket, 0)
 
     def _turn_to(self, now: int) -> None:
         minute_s = now - now % MINUTE_S
         if minute_s != self._minute_s:
-            self._minute_s, self._own, self._shared = minute_s, {}, {}
+            self._minute_s, self._own, self._telling, self._shared = minute_s, {}, {}, {}
             self._probes = {pair: at for pair, at in self._probes.items() if now - at <= PROBE_S}
 
 

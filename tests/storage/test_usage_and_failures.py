@@ -1,0 +1,109 @@
+"""Usage and failures are added up from every worker and node, on every database."""
+
+import pytest
+
+from keygrove.endpoints.budget import FailureBudget
+from keygrove.endpoints.usage import KEPT_S, UsageBook, purge
+from keygrove.storage import failures, usage
+from keygrove.storage.database import Database, DatabaseUnavailable
+from keygrove.storage.usage import Hour
+from storage.conftest import Store
+
+pytestmark = pytest.mark.anyio
+
+NOON = 1_700_000_000 - 1_700_000_000 % 3600
+
+
+async def hours_of(database: Database, client_id: str) -> list[Hour]:
+    """What is written down of a client."""
+    async with database.transaction() as tx:
+        return await usage.hours(tx, client_id, since_s=0)
+
+
+async def last_use(store: Store) -> list[tuple[object, ...]]:
+    """The last uses, as another connection reads them."""
+    return store.query("select client_id, last_used_at_s, address, user_agent from key_use order by 1")
+
+
+async def test_two_workers_add_up(database: Database) -> None:
+    """Counts of one key and hour from two books become one row."""
+    first, second = UsageBook(), UsageBook()
+    for book in (first, second):
+        book.issued("c", now=NOON, address="192.0.2.1", user_agent="a")
+        book.refused("c", now=NOON + 3599)
+        await book.flush(database)
+    first.issued("c", now=NOON + 3600, address="192.0.2.1", user_agent="a")
+    await first.flush(database)
+    assert await hours_of(database, "c") == [Hour(NOON, 2, 2), Hour(NOON + 3600, 1, 0)]
+
+
+async def test_the_latest_use_stays(database: Database, store: Store) -> None:
+    """A worker that writes late does not bring an older use back."""
+    early, late = UsageBook(), UsageBook()
+    early.issued("c", now=NOON, address="192.0.2.1", user_agent="early")
+    late.issued("c", now=NOON + 5, address="192.0.2.2", user_agent="late" * 100)
+    await late.flush(database)
+    await early.flush(database)
+    assert await last_use(store) == [("c", NOON + 5, "192.0.2.2", ("late" * 100)[:256])]
+
+
+async def test_what_could_not_be_written_is_kept(database: Database, store: Store) -> None:
+    """A locked database costs no count."""
+    book = UsageBook()
+    book.issued("c", now=NOON, address="192.0.2.1", user_agent="a")
+    with store.locked(), pytest.raises(DatabaseUnavailable):
+        await book.flush(database)
+    book.issued("c", now=NOON, address="192.0.2.1", user_agent="b")
+    await book.flush(database)
+    assert await hours_of(database, "c") == [Hour(NOON, 2, 0)]
+    assert (await last_use(store))[0][3] == "b"
+
+
+async def test_nothing_counted_writes_nothing(database: Database, store: Store) -> None:
+    """An idle worker leaves the database alone."""
+    with store.locked():
+        await UsageBook().flush(database)
+
+
+async def test_old_hours_are_forgotten(database: Database) -> None:
+    """Ninety days are kept."""
+    book = UsageBook()
+    for now in (NOON, NOON + 3600):
+        book.issued("c", now=now, address="", user_agent="")
+    await book.flush(database)
+    await purge(database, now=NOON + KEPT_S + 1)
+    assert await hours_of(database, "c") == [Hour(NOON + 3600, 1, 0)]
+
+
+async def test_failures_of_all_workers_count(database: Database) -> None:
+    """B25: what one worker saw spends the budget at the others too."""
+    first, second = FailureBudget(per_client=3, per_address=0), FailureBudget(per_client=3, per_address=0)
+    for _ in range(2):
+        assert first.spend(client_id="c", address="192.0.2.1", by_header=False, now=NOON) is None
+    second.spend(client_id="c", address="192.0.2.2", by_header=False, now=NOON)
+    await first.share(database, now=NOON)
+    await second.share(database, now=NOON)
+    assert second.spend(client_id="c", address="192.0.2.3", by_header=False, now=NOON + 1) == 59
+    await first.share(database, now=NOON + 1)
+    assert first.spend(client_id="c", address="192.0.2.3", by_header=False, now=NOON + 1) == 59
+
+
+async def test_failures_that_could_not_be_shared_are_kept(database: Database, store: Store) -> None:
+    """They count here all the same, and are told later."""
+    budget = FailureBudget(per_client=1, per_address=0)
+    budget.spend(client_id="c", address="192.0.2.1", by_header=False, now=NOON)
+    with store.locked(), pytest.raises(DatabaseUnavailable):
+        await budget.share(database, now=NOON)
+    assert budget.spend(client_id="c", address="192.0.2.1", by_header=False, now=NOON) is not None
+    await budget.share(database, now=NOON)
+    async with database.transaction() as tx:
+        assert sorted((await failures.of_minute(tx, NOON)).values()) == [2, 2]
+
+
+async def test_minutes_that_are_over_are_forgotten(database: Database, store: Store) -> None:
+    """The table stays as small as ten minutes of failures."""
+    budget = FailureBudget(per_client=1, per_address=1)
+    for now in (NOON, NOON + 3600):
+        budget.spend(client_id="c", address="192.0.2.1", by_header=False, now=now)
+        await budget.share(database, now=now)
+    assert store.query("select distinct minute_s from failures") == [(NOON + 3600,)]
