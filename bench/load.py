@@ -18,10 +18,15 @@ class Load:
     """What wrk saw. Latencies are in milliseconds; `client_cpu_s` is its own processor time in seconds."""
 
     requests: int
-    per_second: float
+    seconds: float
     p50_ms: float
     p99_ms: float
     client_cpu_s: float
+
+    @property
+    def per_second(self) -> float:
+        """Tokens a second."""
+        return self.requests / self.seconds
 
 
 def drive(url: str, bodies: Path, *, skip: int, seconds: int, connections: int) -> Load:
@@ -37,15 +42,15 @@ def drive(url: str, bodies: Path, *, skip: int, seconds: int, connections: int) 
         text=True,
         check=True,
     )
-    seen = json.loads(done.stdout.splitlines()[-1])
+    prepared, seen = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
     if seen["refused"] or seen["broken"] or not seen["requests"]:
         raise LoadFailed(f"{url}: {seen['refused']} refusals, {seen['broken']} broken, of {seen['requests']}")
     return Load(
         requests=seen["requests"],
-        per_second=seen["requests"] / seen["duration_us"] * 1e6,
+        seconds=seen["duration_us"] / 1e6,
         p50_ms=seen["p50_us"] / 1000,
         p99_ms=seen["p99_us"] / 1000,
-        client_cpu_s=_children_cpu_s() - before,
+        client_cpu_s=_children_cpu_s() - before - prepared["prepared_cpu_s"],
     )
 
 

@@ -29,6 +29,14 @@ def cpu_s(pids: list[int]) -> float:
     return ticks / _TICKS_PER_S
 
 
+def busy_s() -> float:
+    """Processor time that all programs and the kernel have used since the machine started, in seconds."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(
+        int, (_PROC / "stat").read_text().splitlines()[0].split()[1:8]
+    )
+    return (user + nice + system + irq + softirq) / _TICKS_PER_S
+
+
 def resident_mib(pid: int) -> float:
     """Resident memory, pages shared with other processes counted in full, in MiB."""
     for line in (_PROC / str(pid) / "status").read_text().splitlines():

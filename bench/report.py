@@ -23,18 +23,27 @@ _HOW_TO_REPEAT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One load, and the raw signing measured before and after it."""
+    """One load, and the raw signing measured before and after it.
+
+    `others_share` is the part of the machine's processor time that programs not concerned took.
+    """
 
     load: Load
     server_cpu_s: float
+    others_share: float
     raw: tuple[Signing, Signing]
 
     @property
     def ratio(self) -> float:
         """Tokens a second over raw signatures a second."""
         return self.load.per_second / mean(raw.per_second for raw in self.raw)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Processor time of a raw signature over that of a token, server and client together."""
+        return mean(raw.cpu_us for raw in self.raw) / (self.server_us + self.client_us)
 
     @property
     def server_us(self) -> float:
@@ -91,6 +100,7 @@ def render(
 
 def _introduction(rounds: Sequence[Round], conditions: Conditions) -> list[str]:
     today = datetime.now(UTC).date().isoformat()
+    others = median(seen.others_share for one in rounds for seen in one.by_name.values())
     return [
         "# Speed of the token endpoint",
         "",
@@ -106,6 +116,9 @@ def _introduction(rounds: Sequence[Round], conditions: Conditions) -> list[str]:
         "with its in-memory adapter.",
         "- Ratio: tokens a second over the raw rate, which is how many RSA-2048 signatures `cryptography` "
         "alone makes on all cores, measured right before and right after each load.",
+        "- By processor time: that of one raw signature over that of one token, server and wrk together. On "
+        "an idle machine it equals the ratio of the rates; on a busy one it is the one to trust.",
+        f"- Other programs took {others:.0%} of the processors during the loads.",
         "- Every answer was a success; before and after each load a token was verified against the server's "
         "published keys.",
         "",
@@ -117,16 +130,18 @@ def _table(rounds: Sequence[Round], memory_mib: Mapping[str, float], conditions:
         signing.per_second for one in rounds for seen in one.by_name.values() for signing in seen.raw
     )
     lines = [
-        "| | a second | ratio to raw | p50 | p99 | worker memory |",
-        "|---|---:|---:|---:|---:|---:|",
-        f"| raw RSA-2048 signing | {raw:,.0f} | 1.00 | | | |",
+        "| | a second | ratio to raw | by processor time | p50 | p99 | worker memory |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        f"| raw RSA-2048 signing | {raw:,.0f} | 1.00 | 1.00 | | | |",
     ]
     for name in (ONE_KEY, MANY_KEYS, PEER):
         shown = name.replace("many", f"{conditions.key_count:,}")
         per_second = _median(rounds, name, lambda seen: seen.load.per_second)
-        p50, p99 = (_median(rounds, name, get) for get in (_p50, _p99))
+        ratio, cpu_ratio = _to_raw(rounds, name)
+        p50 = _median(rounds, name, lambda seen: seen.load.p50_ms)
+        p99 = _median(rounds, name, lambda seen: seen.load.p99_ms)
         lines.append(
-            f"| {shown} | {per_second:,.0f} | {_ratio(rounds, name):.2f} | {p50:.1f} ms | {p99:.1f} ms "
+            f"| {shown} | {per_second:,.0f} | {ratio:.2f} | {cpu_ratio:.2f} | {p50:.1f} ms | {p99:.1f} ms "
             f"| {memory_mib[name]:.0f} MiB |"
         )
     return lines
@@ -139,24 +154,23 @@ def _goals(
     later_starts_s: Sequence[float],
     conditions: Conditions,
 ) -> list[str]:
-    to_raw, many_to_raw = _ratio(rounds, ONE_KEY), _ratio(rounds, MANY_KEYS)
-    to_peer = median(_beside(one, ONE_KEY, PEER) for one in rounds)
-    many_to_one = median(_beside(one, MANY_KEYS, ONE_KEY) for one in rounds)
+    count = f"{conditions.key_count:,}"
     memory = max(memory_mib[ONE_KEY], memory_mib[MANY_KEYS])
     later_s = median(later_starts_s)
-    count = f"{conditions.key_count:,}"
     rows = [
-        ("rate over raw signing, 1 key", "0.60 or more", f"{to_raw:.2f}", to_raw >= 0.6),
-        (f"rate over raw signing, {count} keys", "0.60 or more", f"{many_to_raw:.2f}", many_to_raw >= 0.6),
-        ("rate over node-oidc-provider", "1.30 or more", f"{to_peer:.2f}", to_peer >= 1.3),
-        (f"rate with {count} keys over 1 key", "0.95 or more", f"{many_to_one:.2f}", many_to_one >= 0.95),
+        _at_least(0.60, "raw signing, 1 key", _to_raw(rounds, ONE_KEY)),
+        _at_least(0.60, f"raw signing, {count} keys", _to_raw(rounds, MANY_KEYS)),
+        _at_least(1.30, "node-oidc-provider", _beside(rounds, ONE_KEY, PEER)),
+        _at_least(0.95, f"1 key, with {count} keys", _beside(rounds, MANY_KEYS, ONE_KEY)),
         ("memory of a worker after the load", "below 120 MiB", f"{memory:.0f} MiB", memory < 120),
         ("first start, empty folder, to `/readyz`", "below 2 s", f"{first_start_s:.2f} s", first_start_s < 2),
         ("later start to `/readyz`", "below 2 s", f"{later_s:.2f} s", later_s < 2),
-    ]  # fmt: skip
+    ]
     return [
+        "A ratio is given twice, by rate and by processor time; the smaller counts.",
+        "",
         "| goal | reach | measured | |",
-        "|---|---|---:|---|",
+        "|---|---|---|---|",
         *(
             f"| {goal} | {reach} | {found} | {'reached' if met else 'missed'} |"
             for goal, reach, found, met in rows
@@ -164,11 +178,20 @@ def _goals(
     ]
 
 
+def _at_least(reach: float, other: str, found: tuple[float, float]) -> tuple[str, str, str, bool]:
+    by_rate, by_cpu = found
+    return (
+        f"token rate over {other}",
+        f"{reach:.2f} or more",
+        f"{by_rate:.2f} by rate, {by_cpu:.2f} by processor time",
+        min(found) >= reach,
+    )
+
+
 def _where_the_time_goes(rounds: Sequence[Round]) -> list[str]:
     raw_us = median(signing.cpu_us for one in rounds for seen in one.by_name.values() for signing in seen.raw)
     lines = [
-        f"Processor time for one token in µs, where one raw signature takes {raw_us:.0f}. Other "
-        "programs on the machine hardly move these:",
+        f"Processor time for one token in µs, where one raw signature takes {raw_us:.0f}:",
         "",
         "| | server | of which beyond the signature | wrk |",
         "|---|---:|---:|---:|",
@@ -184,18 +207,15 @@ def _median(rounds: Sequence[Round], name: str, get: Callable[[Measured], float]
     return median(get(one.by_name[name]) for one in rounds)
 
 
-def _ratio(rounds: Sequence[Round], name: str) -> float:
-    return _median(rounds, name, lambda seen: seen.ratio)
+def _to_raw(rounds: Sequence[Round], name: str) -> tuple[float, float]:
+    """How a server compares with raw signing, by rate and by processor time."""
+    return _median(rounds, name, lambda seen: seen.ratio), _median(rounds, name, lambda seen: seen.cpu_ratio)
 
 
-def _beside(one: Round, name: str, other: str) -> float:
-    """How the ratios of two servers compare within one round."""
-    return one.by_name[name].ratio / one.by_name[other].ratio
-
-
-def _p50(seen: Measured) -> float:
-    return seen.load.p50_ms
-
-
-def _p99(seen: Measured) -> float:
-    return seen.load.p99_ms
+def _beside(rounds: Sequence[Round], name: str, other: str) -> tuple[float, float]:
+    """How two servers compare within each round, by rate and by processor time."""
+    pairs = [(one.by_name[name], one.by_name[other]) for one in rounds]
+    return (
+        median(ours.ratio / theirs.ratio for ours, theirs in pairs),
+        median(ours.cpu_ratio / theirs.cpu_ratio for ours, theirs in pairs),
+    )

@@ -3,8 +3,9 @@
     python -m bench.run [--rounds 5] [--seconds 5] [--connections 32] [--keys 100000] [--port 18440]
 
 Each round measures raw signing, then each server in turn between two such measurements; the order of the
-servers turns from round to round. So a machine that is busy with other things bends both sides of a
-ratio alike, and the medians of the rounds' ratios hold.
+servers turns from round to round. What other programs do on the machine meanwhile bends the rates, and
+not always both sides of a ratio alike: wrk competes as one program more. So the report also compares
+processor time, which is the same on an idle machine and hardly bends on a busy one.
 """
 
 import argparse
@@ -98,14 +99,19 @@ def _round(number: int, running: list[Server], options: Options) -> report.Round
     measured = {}
     before = _raw(options)
     for server in running[turn:] + running[:turn]:
-        seen, server_cpu_s = _load(server, number, options)
+        seen, server_cpu_s, others_cpu_s = _load(server, number, options)
         after = _raw(options)
-        found = report.Measured(seen, server_cpu_s, raw=(before, after))
+        found = report.Measured(
+            load=seen,
+            server_cpu_s=server_cpu_s,
+            others_share=others_cpu_s / (seen.seconds * machine.cores()),
+            raw=(before, after),
+        )
         measured[server.plan.name] = found
         before = after
         _say(
             f"round {number + 1}: {server.plan.name}: {seen.per_second:,.0f} a second, "
-            f"{found.ratio:.2f} of raw signing"
+            f"{found.ratio:.2f} of raw signing ({found.cpu_ratio:.2f} by processor time)"
         )
     return report.Round(measured)
 
@@ -114,21 +120,21 @@ def _raw(options: Options) -> raw_signing.Signing:
     return raw_signing.measure(options.seconds / 2, machine.cores())
 
 
-def _load(server: Server, number: int, options: Options) -> tuple[Load, float]:
-    """One load on one server, and the processor time in seconds that it cost the server."""
+def _load(server: Server, number: int, options: Options) -> tuple[Load, float, float]:
+    """One load on one server; the processor time in seconds of the server and of programs not concerned."""
     plan = server.plan
     # Each round begins elsewhere in the file, so that many keys are really many.
     skip = number * options.keys // options.rounds
     request = tokens.sample(plan.bodies, skip)
     drive(plan.token_url, plan.bodies, skip=skip, seconds=_WARM_UP_S, connections=options.connections)
     tokens.check(plan.token_url, plan.jwks_url, request, keys.AUDIENCE)
-    cpu_s = server.cpu_s()
+    busy_s, cpu_s = machine.busy_s(), server.cpu_s()
     seen = drive(
         plan.token_url, plan.bodies, skip=skip, seconds=options.seconds, connections=options.connections
     )
-    cpu_s = server.cpu_s() - cpu_s
+    busy_s, cpu_s = machine.busy_s() - busy_s, server.cpu_s() - cpu_s
     tokens.check(plan.token_url, plan.jwks_url, request, keys.AUDIENCE)
-    return seen, cpu_s
+    return seen, cpu_s, max(0.0, busy_s - cpu_s - seen.client_cpu_s)
 
 
 def _say(text: str) -> None:
