@@ -27,7 +27,7 @@ from keygrove.protocol.metadata import TOKEN_PATH
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database, DatabaseUnavailable
-from keygrove.storage.opening import make_place, open_database
+from keygrove.storage.opening import look_for_damage, make_place, open_database
 from keygrove.upkeep import Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
 from keygrove.web.defenses import defended, refusal, refuse
@@ -42,10 +42,11 @@ log = logging.getLogger("keygrove")
 async def prepare(config: Config) -> None:
     """Get ready to serve, once, before any worker starts: data folder, master key, schema, signing key.
 
-    Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable.
+    Raises MasterKeyError, SchemaMismatch, DatabaseUnavailable, DatabaseDamaged.
     """
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_place(config.database)
+    look_for_damage(config.database)
     database = await open_database(config.database)
     try:
         if await schema.version(database) is None:

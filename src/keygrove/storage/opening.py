@@ -4,9 +4,9 @@ from pathlib import Path
 
 from keygrove.storage.database import Database
 from keygrove.storage.schema import SQLITE
-from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.storage.sqlite import SqliteDatabase, examine
 
-__all__ = ["POSTGRES", "SQLITE", "make_place", "open_database"]
+__all__ = ["POSTGRES", "SQLITE", "look_for_damage", "make_place", "open_database"]
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -17,6 +17,12 @@ def make_place(url: str) -> None:
         path = Path(url.removeprefix(SQLITE))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
+
+
+def look_for_damage(url: str) -> None:
+    """Look through a SQLite file; PostgreSQL has checks of its own. Raises DatabaseDamaged."""
+    if url.startswith(SQLITE):
+        examine(Path(url.removeprefix(SQLITE)))
 
 
 async def open_database(url: str) -> Database:

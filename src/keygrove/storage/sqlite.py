@@ -8,6 +8,7 @@ them all (group commit); each is a savepoint, so one may fail without the others
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +55,26 @@ def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
         known = translate(error)
         raise (type(known) if known is not error else DatabaseUnavailable)(f"{path}: {error}") from error
     return connection
+
+
+def examine(path: Path, *, at_most_s: float = 1.0) -> None:
+    """Look through a file for damage, for so long and no longer: a start must not wait for a huge one.
+
+    Raises DatabaseDamaged, DatabaseUnavailable.
+    """
+    deadline = time.monotonic() + at_most_s
+    connection = connect(path, busy_ms=_READ_BUSY_MS)
+    try:
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        (found,) = connection.execute("pragma quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+            return
+        raise translate(error) from error
+    finally:
+        connection.close()
+    if found != "ok":
+        raise DatabaseDamaged(f"{path}: {found}")
 
 
 class SqliteDatabase:
