@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from keygrove.storage.database import Database, DatabaseUnavailable, UniqueViolation
+from keygrove.storage.database import Database, DatabaseUnavailable, Row, UniqueViolation
 from storage.conftest import Store
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
@@ -354,3 +354,16 @@ class TestReopened:
         database = await store.open()
         assert await count(database) == 1
         await database.close()
+
+
+async def test_a_key_that_the_database_refuses_fails_alone(database: Database) -> None:
+    """Look-ups that share a round trip do not share a fault."""
+
+    async def look_up(key: str) -> Row | None:
+        async with database.transaction() as tx:
+            return await tx.one("select slug from companies where company_id = $1", key)
+
+    found = await asyncio.gather(*(look_up(key) for key in ("a", "\ud800", "b")), return_exceptions=True)
+    assert found[0] is None
+    assert isinstance(found[1], Exception)
+    assert found[2] is None

@@ -20,12 +20,15 @@ PATIENCE_S = 4.0
 MAX_WAITING = 2048
 _AT_ONCE = 2
 T = TypeVar("T")
+# The event loop forgets tasks that nobody holds.
+_releasing: set["asyncio.Future[Any]"] = set()
 
 # The database is away, shutting down, starting, full, or too slow; not a fault of the statement.
 _OUTSIDE_CAUSES = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -90,7 +93,7 @@ class PostgresTransaction(Transaction):
     ) -> None:
         if self._connection is not None:
             # A caller that is canceled must not leave a connection in the middle of a transaction.
-            await asyncio.shield(self._end(keep=kind is None))
+            await asyncio.shield(self._end(keep=kind is None, lost=isinstance(error, DatabaseUnavailable)))
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
@@ -129,18 +132,24 @@ class PostgresTransaction(Transaction):
             transaction = connection.transaction()
             await transaction.start()
         except BaseException:
-            await self._pool.release(connection)
+            await _hand_back(self._pool, connection, broken=True)
             raise
         self._connection, self._transaction = connection, transaction
 
-    async def _end(self, *, keep: bool) -> None:
+    async def _end(self, *, keep: bool, lost: bool) -> None:
+        async def finish() -> None:
+            await (self._transaction.commit() if keep else self._transaction.rollback())
+
+        broken = lost
         try:
-            await patiently(self._transaction.commit() if keep else self._transaction.rollback())
-        except DatabaseUnavailable:
-            if keep:  # a lost connection has rolled back by itself
+            if not lost:  # a connection that is ended has rolled back by itself
+                await patiently(finish())
+        except BaseException:
+            broken = True
+            if keep:
                 raise
         finally:
-            await self._pool.release(self._connection)
+            await _hand_back(self._pool, self._connection, broken=broken)
 
 
 class _Gatherer:
@@ -161,7 +170,8 @@ class _Gatherer:
         waiting.append((key, future))
         if self._under_way.get(sql, 0) < _AT_ONCE:
             self._start(sql)
-        return await future
+        # The time in the queue counts too.
+        return await patiently(future)
 
     def _start(self, sql: str) -> None:
         self._under_way[sql] = self._under_way.get(sql, 0) + 1
@@ -173,7 +183,7 @@ class _Gatherer:
         # Everything that is ready to ask now gets the chance to come along.
         await asyncio.sleep(0)
         while batch := self._waiting.pop(sql, []):
-            await self._ask(sql, batch)
+            await self._ask(sql, [(key, future) for key, future in batch if not future.done()])
         self._under_way[sql] -= 1
 
     async def _ask(self, sql: str, batch: list[tuple[str, asyncio.Future[Row | None]]]) -> None:
@@ -181,9 +191,14 @@ class _Gatherer:
         try:
             rows = await _read(self._pool, lambda connection: connection.fetch(_for_every_key(sql), keys))
         except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(type(error)(str(error)))
+            if isinstance(error, DatabaseUnavailable) or len(batch) == 1:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                # One key that the database refuses must not fail its neighbors.
+                for alone in batch:
+                    await self._ask(sql, [alone])
             return
         found: dict[str, Row] = {}
         for row in rows:
@@ -206,18 +221,50 @@ async def _read(pool: "asyncpg.Pool[asyncpg.Record]", act: Any) -> Any:
     """Read on any connection; once more when the one used turned out to be dead."""
 
     async def attempt() -> Any:
-        async with pool.acquire(timeout=PATIENCE_S) as connection:
-            return await act(connection)
+        connection = await _acquire(pool)
+        broken = True
+        try:
+            answer = await act(connection)
+            broken = False
+        except asyncpg.PostgresError as error:
+            broken = isinstance(error, _OUTSIDE_CAUSES)
+            raise
+        finally:
+    """A connection of the pool. When the caller gives up, one half made is finished and given back."""
+        return answer
 
     async def twice() -> Any:
         try:
             return await attempt()
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError):
-            pool_is_stale = pool.expire_connections()
-            await pool_is_stale
+            await pool.expire_connections()
             return await attempt()
 
     return await patiently(twice())
+
+
+async def _acquire(pool: "asyncpg.Pool[asyncpg.Record]") -> Any:
+    """A connection of the pool. A caller that gives up leaves one half made: it is finished and given back."""
+    taking = asyncio.ensure_future(pool.acquire(timeout=PATIENCE_S))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        taking.add_done_callback(lambda taken: _give_back(pool, taken))
+        raise
+
+
+def _give_back(pool: "asyncpg.Pool[asyncpg.Record]", taken: "asyncio.Future[Any]") -> None:
+    if not taken.cancelled() and taken.exception() is None:
+        task = asyncio.ensure_future(pool.release(taken.result()))
+        _releasing.add(task)
+        task.add_done_callback(_releasing.discard)
+
+
+async def _hand_back(pool: "asyncpg.Pool[asyncpg.Record]", connection: Any, *, broken: bool) -> None:
+    """Return a connection. One that broke, or was left in the middle of an exchange, is not used again."""
+    if broken:
+        connection.terminate()
+    await pool.release(connection)
 
 
 async def patiently(work: Awaitable[T]) -> T:
