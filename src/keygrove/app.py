@@ -34,7 +34,7 @@ from keygrove.web.defenses import defended, refusal, refuse
 from keygrove.web.health import health_endpoints
 
 Clock = Callable[[], float]
-RELOAD_S = 15
+RELOAD_S = 15.0
 _DAY_S = 24 * 3600
 log = logging.getLogger("keygrove")
 

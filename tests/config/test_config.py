@@ -60,6 +60,16 @@ def test_without_any_source_there_are_defaults_and_the_sample_catalogue(tmp_path
     assert (config.catalogue, config.catalogue_is_sample) == (SAMPLE, True)
 
 
+def test_rotation_can_be_switched_off_and_not_made_absurd(tmp_path: Path) -> None:
+    """Zero is a value, not an absence."""
+    assert load({}, {}, tmp_path).rotation_days == 90
+    assert load({}, {"KEYGROVE_ROTATION_DAYS": "0"}, tmp_path).rotation_days == 0
+    for wrong in ("-1", "3651", "1.5", "never"):
+        assert faults_of(tmp_path, environ={"KEYGROVE_ROTATION_DAYS": wrong}) == [
+            "KEYGROVE_ROTATION_DAYS: rotation_days must be a whole number from 0 to 3650, 0 for never"
+        ]
+
+
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
     """And every value tells where it came from."""
     write(tmp_path, 'port = 1001\nhost = "::1"\nworkers = 3\nplatform_name = "From file"\n')
@@ -292,6 +302,8 @@ def test_the_environment_reaches_into_the_catalogue(tmp_path: Path) -> None:
     write(tmp_path, CATALOGUE)
     environ = {"KEYGROVE_API__1__AUDIENCE": "https://staging.example.com"}
     assert load({}, environ, tmp_path).catalogue.apis[1].audience == "https://staging.example.com"
+    apis = load({}, {"KEYGROVE_API__1__SIGNING_ALGORITHM": "ES256"}, tmp_path).catalogue.apis
+    assert [api.signing_algorithm for api in apis] == ["RS256", "ES256"]
 
 
 @pytest.mark.parametrize(
@@ -316,6 +328,12 @@ def test_the_environment_reaches_into_the_catalogue(tmp_path: Path) -> None:
             "api.permission.resource must be text of 1 to 80 characters on one line",
         ),
         ('token_type = "JWT"', 'token_type = "jwt"', 5, "api.token_type must be at+jwt or JWT"),
+        (
+            'token_type = "JWT"',
+            'signing_algorithm = "RS512"',
+            5,
+            "api.signing_algorithm must be RS256 or ES256",
+        ),
         ("token_type", "token_typ", 5, "api.token_typ is not a setting; did you mean api.token_type?"),
         ("description", "colour", 9, "api.permission.colour is not a setting"),
         (

@@ -1,6 +1,8 @@
 """The catalogue: which permissions there are, in which words."""
 
-from keygrove.management.catalogue import SAMPLE
+from dataclasses import replace
+
+from keygrove.management.catalogue import SAMPLE, Catalogue
 
 
 def test_the_sample_has_the_scopes_of_the_reference() -> None:
@@ -34,3 +36,12 @@ def test_writing_brings_reading_along() -> None:
     assert api.complete(["webhook.write", "event.read"]) == ("event.read", "webhook.read", "webhook.write")
     assert api.complete([]) == ()
     assert api.as_api().scopes == frozenset(SAMPLE.scopes())
+
+
+def test_rs256_is_always_among_the_algorithms() -> None:
+    """OpenID Connect Discovery §3 demands it, whatever the APIs choose."""
+    (api,) = SAMPLE.apis
+    elliptic = replace(api, signing_algorithm="ES256")
+    assert elliptic.as_api().signing_algorithm == "ES256"
+    assert SAMPLE.signing_algorithms() == ("RS256",)
+    assert Catalogue((elliptic,)).signing_algorithms() == ("ES256", "RS256")

@@ -1,0 +1,77 @@
+"""`keygrove signing-key`: what it prints, for people and as JSON, and how it fails."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.command import Shell
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A folder with nothing in it yet."""
+    return Shell(tmp_path)
+
+
+def keys(shell: Shell) -> list[dict[str, Any]]:
+    """Every signing key, newest first."""
+    found = shell.value("signing-key", "list")["signing_keys"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_key_is_listed_rotated_and_revoked(shell: Shell) -> None:
+    """Published first, hastened with --now, then taken back: a new one is made in its place."""
+    (first,) = keys(shell)
+    assert set(first) == {
+        "kid", "algorithm", "state", "created_at", "signs_from", "published_until", "revoked_at",
+    }  # fmt: skip
+    assert (first["algorithm"], first["state"], first["published_until"]) == ("RS256", "current", None)
+    (ahead,) = shell.value("signing-key", "rotate")["rotations"]
+    assert (ahead["made"], ahead["state"]) == (True, "next")
+    assert RFC3339.fullmatch(ahead["signs_from"])
+    (again,) = shell.value("signing-key", "rotate")["rotations"]
+    assert again == ahead | {"made": False}
+    (hastened,) = shell.value("signing-key", "rotate", "--now")["rotations"]
+    assert (hastened["kid"], hastened["state"]) == (ahead["kid"], "current")
+    assert [key["state"] for key in keys(shell)] == ["current", "previous"]
+    done = shell.value("signing-key", "revoke", ahead["kid"])
+    assert (done["revoked"]["kid"], done["revoked"]["state"]) == (ahead["kid"], "revoked")
+    assert done["successor"]["state"] == "current"
+    assert shell.value("signing-key", "revoke", first["kid"])["successor"] is None
+    assert [key["state"] for key in keys(shell)] == ["current", "revoked", "revoked"]
+
+
+def test_people_read_sentences_and_a_table(shell: Shell) -> None:
+    """The whole kid stands in each line, to be copied."""
+    kid = keys(shell)[0]["kid"]
+    assert re.search(
+        rf"^{re.escape(kid)} +RS256 +current +\d{{4}}-", shell.run("signing-key", "list").stdout, re.M
+    )
+    assert " signs from 2" in shell.run("signing-key", "rotate").stdout
+    assert ", as somebody decided before." in shell.run("signing-key", "rotate").stdout
+    assert " signs from now on." in shell.run("signing-key", "rotate", "--now").stdout
+    assert kid in shell.run("signing-key", "revoke", kid).stdout
+
+
+def test_the_algorithm_is_one_that_an_api_uses(shell: Shell) -> None:
+    """Without --algorithm all of them are rotated."""
+    code, line = shell.error("signing-key", "rotate", "--algorithm", "ES256")
+    assert (code, line) == (1, "keygrove: no API's tokens are signed with 'ES256'; in use: RS256")
+    assert shell.run("init").returncode == 0
+    file = shell.folder / "keygrove.toml"
+    file.write_text(file.read_text().replace('signing_algorithm = "RS256"', 'signing_algorithm = "ES256"'))
+    (one,) = shell.value("signing-key", "rotate", "--algorithm", "ES256")["rotations"]
+    assert one["algorithm"] == "ES256"
+    both = shell.value("signing-key", "rotate")["rotations"]
+    assert [(each["algorithm"], each["made"]) for each in both] == [("ES256", False), ("RS256", True)]
+
+
+def test_a_kid_may_begin_with_a_dash(shell: Shell) -> None:
+    """It is base64url: it must not be taken for an option."""
+    for kid in ("-Wm0Zg", "--abc", "nobody"):
+        assert shell.error("signing-key", "revoke", kid) == (1, f"keygrove: There is no signing key {kid}.")
