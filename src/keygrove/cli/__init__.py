@@ -8,5 +8,6 @@ demo                    Keygrove and a small protected API, filled and ready
 settings                init, config check
 upkeep                  migrate, setup-link, version
 backup                  backup, restore
+signing_keys            list, rotate and revoke what the issuer signs with
 companies, people, keys what people do in Backoffice, at the command line
 """

@@ -8,7 +8,7 @@ companies        the customers
 people           accounts and roles
 sign_in          sessions, the recent-sign-in check, throttling
 setup            the one-time link of the first run
-signing_keys     the issuer's keys, opened from the vault
+signing_keys     the issuer's keys: made, rotated, revoked, opened from the vault
 usage            what keys do, in days
 record           writes the journal
 """
