@@ -70,7 +70,11 @@ class _PostgresSnapshot(Snapshot):
         from keygrove.storage.postgres import patiently
 
         cursor = await patiently(self._connection.cursor(sql))
-        while batch := await patiently(cursor.fetch(BATCH)):
+
+        async def next_batch() -> Any:
+            return await cursor.fetch(BATCH)
+
+        while batch := await patiently(next_batch()):
             yield [dict(row) for row in batch]
 
 

@@ -230,7 +230,7 @@ async def _read(pool: "asyncpg.Pool[asyncpg.Record]", act: Any) -> Any:
             broken = isinstance(error, _OUTSIDE_CAUSES)
             raise
         finally:
-    """A connection of the pool. When the caller gives up, one half made is finished and given back."""
+            await _hand_back(pool, connection, broken=broken)
         return answer
 
     async def twice() -> Any:
@@ -244,7 +244,7 @@ async def _read(pool: "asyncpg.Pool[asyncpg.Record]", act: Any) -> Any:
 
 
 async def _acquire(pool: "asyncpg.Pool[asyncpg.Record]") -> Any:
-    """A connection of the pool. A caller that gives up leaves one half made: it is finished and given back."""
+    """A connection of the pool. When the caller gives up, one half made is finished and given back."""
     taking = asyncio.ensure_future(pool.acquire(timeout=PATIENCE_S))
     try:
         return await asyncio.shield(taking)
