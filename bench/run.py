@@ -4,8 +4,8 @@
 
 Each round measures raw signing, then each server in turn between two such measurements; the order of the
 servers turns from round to round. What other programs do on the machine meanwhile bends the rates, and
-not always both sides of a ratio alike: wrk competes as one program more. So the report also compares
-processor time, which is the same on an idle machine and hardly bends on a busy one.
+not both sides of a ratio alike: wrk competes as one program more. So the report also compares processor
+time, which is the same on an idle machine, lets the less favorable count, and says how busy others were.
 """
 
 import argparse
