@@ -42,7 +42,8 @@ async def confirmation_faults(here: Here, form: Form) -> tuple[Fault, ...]:
     if not password:
         return (Fault("password", "Enter your password."),)
     try:
-        await confirm(here.m, here.visit.session, password, address=here.visit.address)
+        visit = here.visit
+        await confirm(here.m, visit.session, password, address=visit.address, request_id=visit.request_id)
     except Invalid as invalid:
         return invalid.faults
     except Throttled as throttled:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _GRACE_S = 10
 # Clients that ask for many tokens keep their connection; idle ones are closed when there are too many.
 _KEEP_ALIVE_S = 30
+# Twice what a worker lets in as connections (web.connection.MAX_CONNECTIONS).
+_OPEN_FILES = 8192
 
 
 def serve(
@@ -42,6 +44,7 @@ def serve(
     settings = config.load(flags)
     os.environ.update(environment_of(flags))
     logs.configure(settings.log_level)
+    _set_limits()
     log = logging.getLogger("keygrove")
     try:
         listener = listen(settings.host, settings.port)
@@ -54,6 +57,17 @@ def serve(
     log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
                                "workers": settings.workers})  # fmt: skip
     sys.exit(Supervisor(lambda bound: _work(settings, bound), listener, settings.workers).run())
+
+
+def _set_limits() -> None:
+    """For this process and its workers: no core dump, which would hold secrets; enough open connections."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _prepare(settings: "Config", as_json: bool) -> None:

@@ -133,7 +133,9 @@ async def find_session(m: Management, token: str) -> Session | None:
     return session
 
 
-async def confirm(m: Management, session: Session, password: str, *, address: str) -> None:
+async def confirm(
+    m: Management, session: Session, password: str, *, address: str, request_id: str = ""
+) -> None:
     """Prove again who one is, for the next ten minutes.
 
     Raises Invalid (field `password`), Throttled, TooBusy.
@@ -142,6 +144,9 @@ async def confirm(m: Management, session: Session, password: str, *, address: st
     async with m.database.transaction() as tx:
         account = await people.by_id(tx, session.person.id)
     if not await _verify(m, attempt, password, account):
+        actor = session.outsider(address=address, request_id=request_id)
+        async with m.database.transaction() as tx:
+            await record(tx, m, actor, "person.confirmed", target_id=session.person.id, outcome="refused")
         raise Invalid(Fault("password", "The password is not right."))
     async with m.database.transaction() as tx:
         await sessions.confirm(tx, session.digest, at_s=m.now())
