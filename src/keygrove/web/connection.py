@@ -12,13 +12,17 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from keygrove.web.defenses import MAX_HEAD_BYTES
+from keygrove.web.adapter import Receive, Scope, Send
+from keygrove.web.defenses import MAX_HEAD_BYTES, refuse
 
 HEAD_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 4096
 # Applications take 64 KiB; sent a byte a chunk that is six times as much. More is extensions or trailers.
 MAX_BODY_WIRE_BYTES = 512 * 1024
+# Requests of one worker that are under way or wait for their turn, some 0.2 s of work; what comes on top is
+# told to come back: an overloaded server that answers late answers nobody.
+MAX_UNDER_WAY = 512
 # Requests sent ahead wait in memory for their turn.
 MAX_PIPELINED = 64
 
@@ -122,7 +126,12 @@ class LimitedConnection(HttpToolsProtocol):
         """
         self._stop_waiting()
         self._body_bytes = 0
-        super().on_headers_complete()
+        if len(self.tasks) < MAX_UNDER_WAY:
+            super().on_headers_complete()
+        else:
+            self.app, application = _shed, self.app
+            super().on_headers_complete()
+            self.app = application
         self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
         if len(self.pipeline) > MAX_PIPELINED:
             raise OverflowError("too many requests were sent ahead")
@@ -210,3 +219,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.refuse(408, "Request Timeout")
+
+
+async def _shed(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await refuse(send, 503)

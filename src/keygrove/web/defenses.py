@@ -112,6 +112,8 @@ async def refuse(send: Send, status: int) -> None:
         (b"x-content-type-options", b"nosniff"),
         (b"content-length", b"2"),
     ]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"{}"})
 
