@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import httpx2
 
 from hostile_rules import Rules
+from keygrove.management import companies, people
 from keygrove.management.companies import Company
-from keygrove.management.context import Management, Role
+from keygrove.management.context import OPERATOR, Management, Role
 from keygrove.storage import journal
 from keygrove.storage.journal import Event
 from keygrove.storage.people import Person
-from running import RunningServer
+from running import PASSWORD, RunningServer
 from web.visitor import Visitor
 
 _numbers = itertools.count(1)
@@ -52,9 +53,17 @@ def join(
 ) -> Member:
     """A new person, signed in; of a new company unless one is given."""
     number = next(_numbers)
-    company = company or server.new_company(f"Company {number}")
-    person = server.new_person(f"person{number}@example.com", role=role, company_id=company.id)
-    member = Member(person, company, Visitor(server, rules, over_tls=over_tls))
+
+    async def add(m: Management) -> tuple[Company, Person]:
+        joined = company or await companies.create(m, OPERATOR, f"Company {number}")
+        email = f"person{number}@example.com"
+        person = await people.create(
+            m, OPERATOR, company_id=joined.id, email=email, password=PASSWORD, role=role
+        )
+        return joined, person
+
+    joined, person = server.manage(add)
+    member = Member(person, joined, Visitor(server, rules, over_tls=over_tls))
     answer = member.browser.sign_in(person.email)
     assert answer.status_code == 303, answer.text
     return member

@@ -76,13 +76,13 @@ REFUSED_NAMES = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED_NAMES)
-def test_k03_a_bad_name_gets_a_message(server: RunningServer, ana: Member, case: str) -> None:
+def test_k03_a_bad_name_gets_a_message(server: RunningServer, ana: Member) -> None:
     """At its field, with nothing created, and the log as it should be."""
-    answer = ana.create(REFUSED_NAMES[case])
-    assert answer.status_code == 422
-    assert 'id="name-error"' in answer.text
-    assert "<title>Error: " in answer.text
+    for case, name in REFUSED_NAMES.items():
+        answer = ana.create(name)
+        assert answer.status_code == 422, case
+        assert 'id="name-error"' in answer.text
+        assert "<title>Error: " in answer.text
     assert names_of(server, ana) == []
 
 
@@ -163,7 +163,7 @@ def test_k11_no_process_leaves_its_memory_on_disk(server: RunningServer) -> None
     assert children
     for process in (str(pid), *children):
         limits = Path(f"/proc/{process}/limits").read_text()
-        assert re.search(r"Max core file size +0 ", limits)
+        assert re.search(r"Max core file size +0 +0 ", limits)
 
 
 def test_k13_a_double_click_makes_one_key(server: RunningServer, ana: Member) -> None:

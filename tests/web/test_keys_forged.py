@@ -238,14 +238,10 @@ def test_k09_an_admin_who_is_demoted_is_refused_at_once(
     assert names_of(server, ana) == ["hers"]
 
 
-@pytest.mark.parametrize(
-    "value", ["booking.admin", "marketing.read openid", "offline", "*", "Marketing.Read"]
-)
-def test_k05_a_permission_that_does_not_exist_is_refused(
-    server: RunningServer, ana: Member, value: str
-) -> None:
+def test_k05_a_permission_that_does_not_exist_is_refused(server: RunningServer, ana: Member) -> None:
     """As a whole, also beside one that does."""
-    answer = ana.create("greedy", **{MARKETING: "marketing.read", BOOKINGS: value})
-    assert answer.status_code == 422
-    assert "One of the permissions does not exist." in answer.text
+    for value in ("booking.admin", "marketing.read openid", "offline", "*", "Marketing.Read"):
+        answer = ana.create("greedy", **{MARKETING: "marketing.read", BOOKINGS: value})
+        assert answer.status_code == 422
+        assert "One of the permissions does not exist." in answer.text
     assert names_of(server, ana) == []

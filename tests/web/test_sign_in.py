@@ -210,7 +210,7 @@ def test_l09_a_password_is_read_exactly(server: RunningServer, rules: Rules) -> 
     assert Visitor(server, rules).sign_in(email, decomposed).status_code == 303
 
 
-def test_l10_two_hundred_sign_ins_at_once_are_bounded(
+def test_l10_d10_two_hundred_sign_ins_at_once_are_bounded(
     server: RunningServer, rules: Rules, key: Key, ana: Member
 ) -> None:
     """Some wait, some get a 503 page; tokens go on, and nobody is punished for having been turned away."""
@@ -283,14 +283,17 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize("wanted", EVIL, ids=range(len(EVIL)))
-def test_l18_next_leads_nowhere_else(visitor: Visitor, ana: Member, wanted: str) -> None:
+def test_l18_next_leads_nowhere_else(visitor: Visitor, ana: Member) -> None:
     """Neither from the address nor from the form."""
-    page = visitor.rules.http.build_request("GET", "/sign-in", params={"next": wanted}).url.raw_path.decode()
-    assert 'name="next" value="/"' in visitor.get(page).text
     form = visitor.fill("/sign-in", email=ana.person.email, password=PASSWORD)
-    assert visitor.post("/sign-in", {**form, "next": wanted}).headers["location"] == "/"
-    assert ana.browser.get(page).headers["location"] == "/"
+    cookies = dict(visitor.cookies)
+    for wanted in EVIL:
+        asked = visitor.rules.http.build_request("GET", "/sign-in", params={"next": wanted})
+        page = asked.url.raw_path.decode()
+        visitor.cookies = dict(cookies)
+        assert 'name="next" value="/"' in visitor.get(page).text
+        assert visitor.post("/sign-in", {**form, "next": wanted}).headers["location"] == "/"
+        assert ana.browser.get(page).headers["location"] == "/"
 
 
 def test_l18_next_leads_to_a_page_of_ours(visitor: Visitor, ana: Member) -> None:
