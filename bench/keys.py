@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from keygrove.app import open_house
-from keygrove.config import Config
+from keygrove.config.loading import Config
 from keygrove.crypto.secrets import new_client_id, new_client_secret
 from keygrove.protocol.scope import Scope
 from keygrove.storage import clients

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import keys, machine
-from keygrove.config import load as load_config
+from keygrove.config.loading import load as load_config
 
 WORKERS = 2
 PEER = Path(__file__).parent / "peers" / "node-oidc-provider"

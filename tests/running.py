@@ -16,7 +16,7 @@ from typing import TypeVar
 import httpx2
 
 from keygrove.app import open_house, prepare
-from keygrove.config import load
+from keygrove.config.loading import load
 from keygrove.management import companies, integrations, people
 from keygrove.management.context import OPERATOR, Management, Role
 from keygrove.storage.people import Person

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from keygrove.backoffice.errors import exception_handlers
 from keygrove.backoffice.routes import routes
-from keygrove.config import Config, load
+from keygrove.config.loading import Config, load
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.secrets import Digests, derive_key
 from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.command import Shell
-from keygrove.config import load
+from keygrove.config.loading import load
 from keygrove.crypto.secrets import is_whole
 from keygrove.management.catalogue import SAMPLE
 

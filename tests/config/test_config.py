@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keygrove.config import Config, ConfigInvalid, Reading, load, read
+from keygrove.config.loading import Config, ConfigInvalid, Reading, load, read
 from keygrove.management.catalogue import SAMPLE
 
 CATALOGUE = """

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from keygrove.app import House, open_house
-from keygrove.config import load
+from keygrove.config.loading import load
 from keygrove.crypto.jose import InvalidToken
 from keygrove.management import signing_keys
 from keygrove.management.context import OPERATOR

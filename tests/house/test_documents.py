@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from house.tree import ROOT, text_files
 from keygrove.cli.main import commands
-from keygrove.config_settings import SETTINGS
+from keygrove.config.settings import SETTINGS
 
 DOCUMENTS = text_files(".md")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from house.tree import ROOT, Module, floor_of, modules
+from house.tree import ROOT, Module, modules
 
 ROOF = {"app", "cli", "config", "demo", "logs", "upkeep"}
 EVERYTHING = {
@@ -63,7 +63,7 @@ def test_every_floor_is_in_the_table() -> None:
 @every_module
 def test_a_floor_imports_only_floors_below(module: Module) -> None:
     """Imports point downwards, wherever in the file they stand."""
-    ours = {floor_of(name.split(".")[1]) for name in module.imports if name.startswith("keygrove.")}
+    ours = {name.split(".")[1] for name in module.imports if name.startswith("keygrove.")}
     assert ours - {module.floor} <= FLOORS[module.floor]
 
 
@@ -81,7 +81,7 @@ def test_only_the_roof_imports_the_roof() -> None:
         f"{module.name} imports {name}"
         for module in modules()
         for name in module.imports
-        if module.floor not in ROOF and name.startswith("keygrove.") and floor_of(name.split(".")[1]) in ROOF
+        if module.floor not in ROOF and name.startswith("keygrove.") and name.split(".")[1] in ROOF
     ]
     assert climbers == []
 

@@ -24,7 +24,7 @@ class Module:
     def floor(self) -> str:
         """The first part of the name below keygrove, or `keygrove` for the package itself."""
         parts = self.name.split(".")
-        return floor_of(parts[1]) if len(parts) > 1 else parts[0]
+        return parts[1] if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,6 @@ class Definition:
 
     def __str__(self) -> str:
         return f"{self.module.path.relative_to(ROOT)}:{self.node.lineno} {self.path}"
-
-
-def floor_of(part: str) -> str:
-    """The files config.py, config_sources.py and so on are one floor."""
-    return "config" if part.startswith("config_") else part
 
 
 def dotted_name(path: Path) -> str:

@@ -9,7 +9,7 @@ import typer
 from keygrove.cli.output import CommandFailed, Json, show, table, time_text
 
 if TYPE_CHECKING:
-    from keygrove.config import Config
+    from keygrove.config.loading import Config
     from keygrove.storage.backup import Contents, Removal
     from keygrove.storage.journal import Event
 
@@ -32,12 +32,12 @@ def backup(file: File, as_json: Json = False) -> None:
     import time
     from importlib.metadata import version
 
-    from keygrove import config
+    from keygrove.config.loading import load
     from keygrove.storage.backup import back_up
     from keygrove.storage.backup_file import Head
     from keygrove.storage.schema import VERSION
 
-    settings = config.load()
+    settings = load()
     made_at_s = int(time.time())
     head = Head(
         schema=VERSION,
@@ -77,11 +77,11 @@ def restore(
     """Restore a backup into a new and empty database. Nothing is ever overwritten."""
     import asyncio
 
-    from keygrove import config
+    from keygrove.config.loading import load
     from keygrove.storage.backup import examine
     from keygrove.storage.opening import SQLITE
 
-    settings = config.load()
+    settings = load()
     contents = examine(file)
     if verify:
         _check_master_key(settings, contents)

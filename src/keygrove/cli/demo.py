@@ -42,7 +42,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Start Keygrove and a small API that it protects, and print how to try them. Ctrl-C stops both."""
-    from keygrove.config import load
+    from keygrove.config.loading import load
 
     issuer, api = f"http://{_HOST}:{port}", f"http://{_HOST}:{api_port}"
     folder = data_dir.resolve()
@@ -101,7 +101,7 @@ def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
     import logging
 
     from keygrove.app import open_house, prepare
-    from keygrove.config import load
+    from keygrove.config.loading import load
     from keygrove.demo.seed import DemoDamaged, seed
 
     logging.disable(logging.WARNING)

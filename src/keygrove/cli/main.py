@@ -60,7 +60,7 @@ def _fail(lines: list[str], code: int) -> None:
 
 def _explained(error: Exception) -> tuple[list[str], int]:
     """The lines and the exit code for an error from below."""
-    from keygrove.config import ConfigInvalid
+    from keygrove.config.loading import ConfigInvalid
     from keygrove.crypto.vault import MasterKeyError
     from keygrove.management.errors import Invalid, ManagementError
     from keygrove.storage.backup_file import BackupUnusable

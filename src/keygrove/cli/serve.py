@@ -12,7 +12,7 @@ from keygrove.cli.upkeep import setup_url
 if TYPE_CHECKING:
     import socket
 
-    from keygrove.config import Config
+    from keygrove.config.loading import Config
 
 _GRACE_S = 10
 # Clients that ask for many tokens keep their connection; idle ones are closed when there are too many.
@@ -35,13 +35,14 @@ def serve(
     # The workers inherit these modules instead of importing them again.
     import keygrove.app
     import keygrove.web.connection
-    from keygrove import config, logs
+    from keygrove import logs
     from keygrove.cli.workers import Supervisor, in_a_child, listen
-    from keygrove.config_sources import environment_of
+    from keygrove.config.loading import load
+    from keygrove.config.sources import environment_of
 
     del keygrove
     flags = {"host": host, "port": port, "workers": workers}
-    settings = config.load(flags)
+    settings = load(flags)
     os.environ.update(environment_of(flags))
     logs.configure(settings.log_level)
     _set_limits()

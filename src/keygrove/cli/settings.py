@@ -7,7 +7,7 @@ import typer
 from keygrove.cli.output import CommandFailed, Json, show, table
 
 if TYPE_CHECKING:
-    from keygrove.config import Reading
+    from keygrove.config.loading import Reading
 
 commands = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -15,7 +15,7 @@ commands = typer.Typer(help="The configuration.", no_args_is_help=True, rich_mar
 @commands.command("check")
 def check(as_json: Json = False) -> None:
     """Read the configuration, show where each value comes from, and every fault."""
-    from keygrove.config import read
+    from keygrove.config.loading import read
 
     reading = read()
     show(as_json, _value(reading), table(["SETTING", "VALUE", "SOURCE"], _rows(reading)))
@@ -42,8 +42,8 @@ def init(as_json: Json = False) -> None:
     """Write a commented keygrove.toml with the sample catalogue; a file that is there stays as it is."""
     from pathlib import Path
 
-    from keygrove.config_sources import FILE_NAME
-    from keygrove.config_template import template
+    from keygrove.config.sources import FILE_NAME
+    from keygrove.config.template import template
 
     path = Path.cwd() / FILE_NAME
     try:

@@ -101,7 +101,9 @@ def revoke(
     When it is the one that signs, the next one takes over at once, or a new one. On a terminal this asks first.
     """
     if not yes and not as_json and sys.stdin.isatty():
-        typer.confirm(f"Revoke the signing key {kid}? Every token that it signed becomes invalid.", abort=True)
+        typer.confirm(
+            f"Revoke the signing key {kid}? Every token that it signed becomes invalid.", abort=True
+        )
 
     async def take_back(house: "House") -> "Revocation":
         from keygrove.management import signing_keys

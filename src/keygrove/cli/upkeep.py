@@ -16,11 +16,11 @@ def migrate(as_json: Json = False) -> None:
     """Bring the database to the schema of this version. Done steps are skipped."""
     import asyncio
 
-    from keygrove import config
+    from keygrove.config.loading import load
     from keygrove.storage import schema
     from keygrove.storage.opening import make_place, open_database
 
-    settings = config.load()
+    settings = load()
     make_place(settings.database)
 
     async def bring_up() -> None:

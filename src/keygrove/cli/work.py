@@ -29,13 +29,14 @@ def with_house(work: "Callable[[House], Awaitable[T]]") -> T:
     import asyncio
     import logging
 
-    from keygrove import app, config
+    from keygrove import app
+    from keygrove.config.loading import load
 
     # Commands print results; the log of what happens on the way is for servers.
     logging.disable(logging.WARNING)
 
     async def open_and_work() -> T:
-        settings = config.load()
+        settings = load()
         await app.prepare(settings)
         house = await app.open_house(settings)
         try:

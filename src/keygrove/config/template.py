@@ -2,7 +2,7 @@
 
 import json
 
-from keygrove.config_settings import SETTINGS
+from keygrove.config.settings import SETTINGS
 from keygrove.management.catalogue import SAMPLE, ApiListing
 
 _EXAMPLES = {

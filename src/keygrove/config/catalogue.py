@@ -6,9 +6,9 @@ from typing import cast
 
 import msgspec
 
-from keygrove.config_settings import NAME_EXPECTS, Name
-from keygrove.config_sources import ConfigPath, Entries, Entry, Fault
-from keygrove.config_words import unknown
+from keygrove.config.settings import NAME_EXPECTS, Name
+from keygrove.config.sources import ConfigPath, Entries, Entry, Fault
+from keygrove.config.words import unknown
 from keygrove.management.catalogue import ApiListing, Catalogue, Permission
 from keygrove.protocol.resource import SigningAlgorithm, TokenType
 

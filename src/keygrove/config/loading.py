@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from keygrove.config_catalogue import read_catalogue
-from keygrove.config_settings import SETTINGS, Setting, is_loopback, processors
-from keygrove.config_sources import (
+from keygrove.config.catalogue import read_catalogue
+from keygrove.config.settings import SETTINGS, Setting, is_loopback, processors
+from keygrove.config.sources import (
     PREFIX,
     Entries,
     Entry,
@@ -24,7 +24,7 @@ from keygrove.config_sources import (
     from_file,
     from_flags,
 )
-from keygrove.config_words import unknown
+from keygrove.config.words import unknown
 from keygrove.management.catalogue import SAMPLE, Catalogue
 from keygrove.storage.opening import SQLITE
 
