@@ -4,15 +4,16 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import sync_playwright
 
-from backoffice.visitor import Look, Site, Visitor, site_in
+from backoffice.site import Site, site_in
+from backoffice.visitor import Look, Visitor, Windows
 
 OpenVisitor = Callable[[Look], Visitor]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def windows() -> Iterator[Windows]:
     """The system's Chromium. Its driver keeps an event loop in this thread, so it ends with each module."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     arguments = [
@@ -24,7 +25,7 @@ def browser() -> Iterator[Browser]:
     ]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield chromium
+        yield Windows(chromium)
         chromium.close()
 
 
@@ -37,12 +38,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[OpenVisitor]:
+def visit(windows: Windows, site: Site) -> Iterator[OpenVisitor]:
     """Open a browser window of a given look; at the end nothing may have left the origin."""
     visitors: list[Visitor] = []
 
     def open_window(look: Look) -> Visitor:
-        visitors.append(Visitor.open(browser, site.url, look))
+        visitors.append(Visitor.open(windows, site.url, look))
         return visitors[-1]
 
     yield open_window

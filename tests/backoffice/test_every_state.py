@@ -1,21 +1,23 @@
 """Every state of every page, in every look: nothing for axe to find, nothing wider than the window."""
 
 import pytest
+from playwright.sync_api import expect
 
 from backoffice.conftest import OpenVisitor
-from backoffice.visitor import LOOKS, Look, Site, Visitor
+from backoffice.site import Site
+from backoffice.visitor import CLOSE_LOOKS, Look, Visitor
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.integrations import create_key
 from running import PASSWORD
 
-every_look = pytest.mark.parametrize("look", LOOKS, ids=str)
+every_look = pytest.mark.parametrize("look", CLOSE_LOOKS, ids=str)
 
 
 def error_links(visitor: Visitor) -> list[str]:
     """The list on top of a failed form; each line must lead to a control that says it is wrong."""
     summary = visitor.page.get_by_role("alert")
     assert visitor.page.title().startswith("Error: ")
-    assert visitor.page.evaluate("document.activeElement.id") == "error-summary"
+    expect(summary).to_be_focused()
     for link in summary.get_by_role("link").all():
         target = (link.get_attribute("href") or "").removeprefix("#")
         assert visitor.page.locator(f"[id='{target}']").count() == 1, target

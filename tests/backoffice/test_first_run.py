@@ -4,26 +4,26 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
-from backoffice.visitor import LOOKS, Look, Site, Visitor, site_in
+from backoffice.conftest import OpenVisitor
+from backoffice.site import Site, site_in
+from backoffice.visitor import CLOSE_LOOKS, Look
 from keygrove.management import setup
 from running import PASSWORD
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server on which nobody has an account."""
-    folder = tmp_path_factory.mktemp("fresh")
-    with site_in(folder) as site:
+    with site_in(tmp_path_factory.mktemp("fresh")) as site:
         yield site
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
-def test_the_page_asks_for_what_it_needs(look: Look, fresh: Site, browser: Browser) -> None:
+@pytest.mark.parametrize("look", CLOSE_LOOKS, ids=str)
+def test_the_page_asks_for_what_it_needs(look: Look, site: Site, visit: OpenVisitor) -> None:
     """All faults at once, each at its field; the password is not kept."""
-    token = fresh.manage(setup.new_link).reveal()
-    visitor = Visitor.open(browser, fresh.url, look)
+    token = site.manage(setup.new_link).reveal()
+    visitor = visit(look)
     visitor.go(f"/setup?token={token}")
     assert visitor.heading() == "Set up Keygrove"
     visitor.inspect("setup")
@@ -37,14 +37,12 @@ def test_the_page_asks_for_what_it_needs(look: Look, fresh: Site, browser: Brows
     assert visitor.heading() == "This set-up link has ended"
     assert visitor.page.get_by_text("keygrove setup-link").is_visible()
     visitor.inspect("setup-ended")
-    visitor.close()
-    assert visitor.faults == []
 
 
-def test_the_link_works_once(fresh: Site, browser: Browser) -> None:
+def test_the_link_works_once(site: Site, visit: OpenVisitor) -> None:
     """It makes the company and its admin, signs in, and is a page that does not exist afterwards."""
-    token = fresh.manage(setup.new_link).reveal()
-    visitor = Visitor.open(browser, fresh.url, Look(script=False))
+    token = site.manage(setup.new_link).reveal()
+    visitor = visit(Look(script=False))
     visitor.go(f"/setup?token={token}")
     fields = {"Company": "Fjord Cruises", "Your name": "Ida", "E-mail address": "ida@fjord.example"}
     for label, value in {**fields, "Password": PASSWORD}.items():
@@ -52,23 +50,22 @@ def test_the_link_works_once(fresh: Site, browser: Browser) -> None:
     visitor.press("Set up and sign in")
     assert visitor.heading() == "Settings: Integrations"
     assert "/c/fjord-cruises/" in visitor.page.url
-    answer = visitor.page.goto(f"{fresh.url}/setup?token={token}")
+    answer = visitor.page.goto(f"{site.url}/setup?token={token}")
     assert answer is not None
     assert answer.status == 404
     assert visitor.heading() == "There is no page at this address"
-    visitor.close()
 
 
-def test_after_five_wrong_passwords_one_has_to_wait(fresh: Site, browser: Browser) -> None:
+def test_after_five_wrong_passwords_one_has_to_wait(site: Site, visit: OpenVisitor) -> None:
     """The page says until when, keeps the address, and answers 429."""
-    visitor = Visitor.open(browser, fresh.url, Look(script=False))
-    statuses = []
+    visitor = visit(Look(script=False))
+    statuses: list[int] = []
     visitor.page.on("response", lambda answer: statuses.append(answer.status))
-    for _ in range(6):
+    # The first wait is one second, so a slow machine may get past it: each failure makes it longer.
+    while 429 not in statuses and statuses.count(422) < 12:
         visitor.sign_in("nobody@fjord.example", "wrong")
-    assert statuses.count(422) == 5
+    assert statuses.count(422) >= 5
     assert 429 in statuses
     assert re.search(r"Too many attempts. Try again at \d\d:\d\d:\d\d UTC", visitor.page.content())
     assert visitor.page.get_by_label("E-mail address").input_value() == "nobody@fjord.example"
     visitor.inspect("sign-in-throttled")
-    visitor.close()

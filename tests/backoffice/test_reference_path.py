@@ -7,7 +7,8 @@ import time
 import pytest
 
 from backoffice.conftest import OpenVisitor
-from backoffice.visitor import LOOKS, Look, Site, Visitor
+from backoffice.site import Site
+from backoffice.visitor import LOOKS, Look, Visitor
 
 
 def run(command: str) -> dict[str, object]:

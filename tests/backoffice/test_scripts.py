@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from backoffice.conftest import OpenVisitor
-from backoffice.visitor import NARROW, Look, Site, Visitor
+from backoffice.site import Site
+from backoffice.visitor import NARROW, Look, Visitor
 
 CONSENTS = (("Marketing consents", "Read"),)
 

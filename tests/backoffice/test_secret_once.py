@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from backoffice.conftest import OpenVisitor
-from backoffice.visitor import Look, Site
+from backoffice.site import Site
+from backoffice.visitor import Look
 
 both_ways = pytest.mark.parametrize("look", [Look(), Look(script=False)], ids=str)
 CONSENTS = (("Marketing consents", "Read"),)

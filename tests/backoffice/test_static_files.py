@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from backoffice.visitor import Site
+from backoffice.site import Site
 from keygrove.backoffice.static_files import DIGEST, FILES, static
 
 STATIC = Path(__file__).parents[2] / "src/keygrove/backoffice/static"

@@ -3,7 +3,8 @@
 import re
 
 from backoffice.conftest import OpenVisitor
-from backoffice.visitor import Look, Site
+from backoffice.site import Site
+from backoffice.visitor import Look
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.integrations import create_key
 

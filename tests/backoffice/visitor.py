@@ -3,21 +3,13 @@
 import itertools
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, TypeVar
+from dataclasses import dataclass, field, replace
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
 
-from keygrove.management import companies, people
-from keygrove.management.context import OPERATOR, Management, Role
-from running import PASSWORD, RunningServer, running_server
+from running import PASSWORD
 
-T = TypeVar("T")
 WIDE, NARROW = 1280, 320
 _AXE_SOURCE: str = Axe().axe_script
 # Where to keep a picture of every state that is looked at, for people to review.
@@ -26,95 +18,62 @@ PICTURES = os.environ.get("BACKOFFICE_PICTURES", "")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way to look at Backoffice."""
+    """One way to look at Backoffice. `examined`: axe reads every page that is seen this way."""
 
     script: bool = True
     width: int = WIDE
     theme: str = "light"
+    examined: bool = True
 
     def __str__(self) -> str:
         """Its name in the list of tests."""
         return f"{'script' if self.script else 'plain'}-{self.width}-{self.theme}"
 
 
+# Each state of each page is examined in both themes, and narrow without script.
+CLOSE_LOOKS = [Look(), Look(theme="dark"), Look(script=False, width=NARROW)]
+# The main path is walked in all looks. axe works for half a second a page, so the close ones must do for it.
 LOOKS = [
-    Look(script, width, theme)
-    for script, width, theme in itertools.product((True, False), (WIDE, NARROW), ("light", "dark"))
+    replace(look, examined=look in CLOSE_LOOKS)
+    for look in itertools.starmap(Look, itertools.product((True, False), (WIDE, NARROW), ("light", "dark")))
 ]
 
 
 @dataclass(slots=True)
-class Site:
-    """The server, and companies and people made for one test each."""
+class Windows:
+    """Browser windows by look. One that was used before is taken again: it has the style sheets already."""
 
-    server: RunningServer
-    folder: Path
-    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    browser: Browser
+    free: dict[Look, list[BrowserContext]] = field(default_factory=dict)
 
-    @property
-    def url(self) -> str:
-        """Where it is served."""
-        return self.server.url
+    def take(self, look: Look) -> BrowserContext:
+        """A window of that look with no cookies."""
+        if self.free.setdefault(look, []):
+            context = self.free[look].pop()
+            context.clear_cookies()
+            return context
+        context = self.browser.new_context(
+            viewport={"width": look.width, "height": 800 if look.width == WIDE else 640},
+            java_script_enabled=look.script,
+            reduced_motion="reduce",
+            color_scheme="dark" if look.theme == "dark" else "light",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(10_000)
+        return context
 
-    def manage(self, act: Callable[[Management], Awaitable[T]]) -> T:
-        """Do something on the server's data. In a thread: the browser's driver owns this one's event loop."""
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(self.server.manage, act).result()
-
-    def new_company(self, name: str = "Acme") -> companies.Company:
-        """A company with no keys yet."""
-        return self.manage(lambda m: companies.create(m, OPERATOR, name))
-
-    def new_person(self, *members: companies.Company, role: Role = "admin") -> str:
-        """A person who belongs to these companies; their e-mail address."""
-        email = f"ana{next(self.numbers)}@acme.example"
-
-        async def add(m: Management) -> None:
-            for company in members:
-                await people.create(
-                    m,
-                    OPERATOR,
-                    company_id=company.id,
-                    email=email,
-                    name="Ana Alvarez",
-                    password=PASSWORD,
-                    role=role,
-                )
-
-        self.manage(add)
-        return email
-
-    def age_sessions(self) -> None:
-        """Make every confirmation eleven minutes older."""
-
-        async def age(m: Management) -> None:
-            async with m.database.transaction() as tx:
-                await tx.run("update sessions set confirmed_at_s = confirmed_at_s - 660")
-
-        self.manage(age)
-
-    def everything_kept(self) -> bytes:
-        """All that the server has written: database, write-ahead log, its own log."""
-        return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file())
-
-
-@contextmanager
-def site_in(folder: Path) -> Iterator[Site]:
-    """A running server with its data in `folder`; started in a thread, for the reason that `manage` has."""
-    running = running_server(folder)
-    with ThreadPoolExecutor(1) as pool:
-        server = pool.submit(running.__enter__).result()
-        try:
-            yield Site(server, folder)
-        finally:
-            pool.submit(running.__exit__, None, None, None).result()
+    def give_back(self, look: Look, context: BrowserContext) -> None:
+        """Close its pages and keep it for the next visitor."""
+        for page in context.pages:
+            page.close()
+        self.free[look].append(context)
 
 
 @dataclass(slots=True)
 class Visitor:
     """A browser window. `faults` are requests to elsewhere and violations of the content security policy."""
 
-    browser: Browser
+    windows: Windows
     context: BrowserContext
     page: Page
     url: str
@@ -124,17 +83,10 @@ class Visitor:
     copies: list[Page] = field(default_factory=list)
 
     @classmethod
-    def open(cls, browser: Browser, url: str, look: Look) -> "Visitor":
-        """A new window with no cookies."""
-        context = browser.new_context(
-            viewport={"width": look.width, "height": 800 if look.width == WIDE else 640},
-            java_script_enabled=look.script,
-            reduced_motion="reduce",
-            color_scheme="dark" if look.theme == "dark" else "light",
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        context.set_default_timeout(10_000)
-        visitor = cls(browser, context, context.new_page(), url, look, [], [])
+    def open(cls, windows: Windows, url: str, look: Look) -> "Visitor":
+        """A window with no cookies."""
+        context = windows.take(look)
+        visitor = cls(windows, context, context.new_page(), url, look, [], [])
 
         def watch(request: Request) -> None:
             if not request.url.startswith((url, "data:", "blob:")):
@@ -144,7 +96,7 @@ class Visitor:
             visitor.dialogs.append(dialog.type)
             dialog.accept()
 
-        context.on("request", watch)
+        visitor.page.on("request", watch)
         visitor.page.on(
             "console",
             lambda message: (
@@ -202,7 +154,8 @@ class Visitor:
         assert wide <= 0, f"{state} is {wide} px wider than its window"
         if PICTURES:
             self.page.screenshot(path=f"{PICTURES}/{state}-{self.look}.png", full_page=True)
-        assert self.accessibility_faults() == [], state
+        if self.look.examined:
+            assert self.accessibility_faults() == [], state
 
     def accessibility_faults(self) -> list[str]:
         """What axe finds. Without script axe cannot run, so it reads a copy of the page as it stands."""
@@ -217,16 +170,18 @@ class Visitor:
     def _copy(self) -> Page:
         """A second window, with script, in which the pages of this one are examined."""
         if not self.copies:
-            scheme: Literal["dark", "light"] = "dark" if self.look.theme == "dark" else "light"
-            context = self.browser.new_context(viewport=self.page.viewport_size, color_scheme=scheme)
-            self.copies.append(context.new_page())
+            self.copies.append(self.windows.take(self._copy_look).new_page())
         return self.copies[0]
+
+    @property
+    def _copy_look(self) -> Look:
+        return replace(self.look, script=True)
 
     def close(self) -> None:
         """Close its windows."""
         for page in self.copies:
-            page.context.close()
-        self.context.close()
+            self.windows.give_back(self._copy_look, page.context)
+        self.windows.give_back(self.look, self.context)
 
 
 def _axe(page: Page) -> list[str]:

@@ -3,6 +3,7 @@
 routes           every address and its page
 sign_in setup companies integrations     who is here, and where they start
 keys key_new key_ready key_detail key_remove   one file for each screen of an integration key
+usage            what a key does: its last use in words, its days as a drawing
 permissions      the catalogue as rows of choices, and a form's choices as scopes
 examples         the calls shown to developers, rendered from templates/snippets
 faults errors    what is wrong with a form; every failure as a page

@@ -13,8 +13,10 @@ from keygrove.backoffice.key_ready import scope_of
 from keygrove.backoffice.keys import Crumb, KeyView, crumbs, view
 from keygrove.backoffice.permissions import chosen_scopes, first_choice, groups
 from keygrove.backoffice.rendering import page
+from keygrove.backoffice.usage import chart_of
 from keygrove.management.errors import Fault, Invalid
 from keygrove.management.integrations import IntegrationKey, get_key, update_key
+from keygrove.management.usage import days
 from keygrove.web.forms import read_form
 
 
@@ -36,7 +38,7 @@ async def find(request: Request) -> tuple[Here, IntegrationKey]:
 async def overview_page(request: Request) -> Response:
     """GET …/keys/{client_id}. Raises SignInNeeded, NotFound."""
     here, key = await find(request)
-    return _overview(here, key, name=key.name, flash=done(request))
+    return await _overview(here, key, name=key.name, flash=done(request))
 
 
 async def rename_now(request: Request) -> Response:
@@ -47,7 +49,7 @@ async def rename_now(request: Request) -> Response:
     try:
         await update_key(here.m, here.actor, here.company.id, key.client_id, name=name)
     except Invalid as invalid:
-        return _overview(here, key, name=name, faults=invalid.faults)
+        return await _overview(here, key, name=name, faults=invalid.faults)
     return RedirectResponse(f"{view(here, key).url}?done=renamed", status_code=303)
 
 
@@ -75,7 +77,7 @@ async def change_permissions_now(request: Request) -> Response:
     return _permissions(here, key, scopes, must_confirm=not confirmed, faults=faults)
 
 
-def _overview(
+async def _overview(
     here: Here, key: IntegrationKey, *, name: str, faults: tuple[Fault, ...] = (), flash: str = ""
 ) -> Response:
     shown = view(here, key)
@@ -88,6 +90,7 @@ def _overview(
         failed=bool(faults),
         key=shown,
         name=name,
+        chart=chart_of(await days(here.m, key.client_id)),
         crumbs=_way(here, key),
         tab_items=_tabs(shown, "Overview"),
         flash_text=flash,

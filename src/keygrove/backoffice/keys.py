@@ -1,5 +1,6 @@
 """S05: the list of internal integration keys, and a key as pages show it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from keygrove.backoffice.here import Here, done, enter
 from keygrove.backoffice.rendering import page
 from keygrove.backoffice.times import Moment, moment
+from keygrove.backoffice.usage import Use, idle_words, use_of
 from keygrove.management.errors import Invalid
 from keygrove.management.integrations import IntegrationKey, list_keys
 
@@ -39,6 +41,7 @@ class KeyView:
     created: Moment
     created_by: str
     updated: Moment
+    last_use: Use | None
     url: str
 
 
@@ -54,6 +57,7 @@ def view(here: Here, key: IntegrationKey) -> KeyView:
         created=moment(key.created_at_s, now),
         created_by=key.created_by,
         updated=moment(key.updated_at_s, now),
+        last_use=use_of(key.last_use, now),
         url=f"{here.keys_url}/{key.client_id}",
     )
 
@@ -75,6 +79,7 @@ async def key_list(request: Request) -> Response:
         found = await list_keys(here.m, here.company.id, search=search, after=after, limit=PAGE_SIZE)
     except Invalid:
         raise HTTPException(400, "This page of the list is not there any more.") from None
+    whole = not (search or after or found.next)
     return page(
         "key_list",
         here.shell,
@@ -83,6 +88,7 @@ async def key_list(request: Request) -> Response:
         keys_url=here.keys_url,
         keys=tuple(view(here, key) for key in found.keys),
         empty=not (found.keys or search or after),
+        idle=_idle(here, found.keys) if whole else "",
         search=search,
         search_note=note,
         may_change=here.may_change,
@@ -91,6 +97,10 @@ async def key_list(request: Request) -> Response:
         next_url=_address(here, search, found.next) if found.next else "",
         flash_text=done(request),
     )
+
+
+def _idle(here: Here, keys: Iterable[IntegrationKey]) -> str:
+    return idle_words(((key.created_at_s, key.last_use) for key in keys), here.m.now())
 
 
 def _address(here: Here, search: str, after: str = "") -> str:

@@ -10,11 +10,12 @@ _STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 class Moment:
     """A moment in the forms that pages need: machine, exact with its zone, clock, and how long ago.
 
-    `seconds` is the clock to the second, for moments that are waited for.
+    `seconds` is the clock to the second, for moments that are waited for; `day` is the date alone.
     """
 
     iso: str
     exact: str
+    day: str
     clock: str
     seconds: str
     relative: str
@@ -26,6 +27,7 @@ def moment(at_s: int, now_s: int) -> Moment:
     return Moment(
         iso=when.strftime("%Y-%m-%dT%H:%M:%SZ"),
         exact=f"{when.day} {when:%b %Y, %H:%M} UTC",
+        day=f"{when.day} {when:%b %Y}",
         clock=f"{when:%H:%M} UTC",
         seconds=f"{when:%H:%M:%S} UTC",
         relative=_ago(now_s - at_s),
