@@ -98,7 +98,8 @@ def revoke(
 ) -> None:
     """Take a signing key back, for good: every token that it signed becomes invalid.
 
-    When it is the one that signs, the next one takes over at once, or a new one. On a terminal this asks first.
+    When it is the one that signs, the next one takes over at once, or a new one. On a terminal this asks
+    first.
     """
     if not yes and not as_json and sys.stdin.isatty():
         typer.confirm(
