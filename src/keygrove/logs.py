@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -62,7 +63,9 @@ class _Bridge(logging.Handler):
             members["exc_info"] = record.exc_info
         # uvicorn calls its general logger an error logger.
         members["logger"] = record.name.removesuffix(".error")
-        structlog.get_logger().log(record.levelno, record.getMessage(), **members)
+        # A full disk or a reader that went away must not change what anybody is answered.
+        with suppress(OSError):
+            structlog.get_logger().log(record.levelno, record.getMessage(), **members)
 
 
 def add_time(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
