@@ -40,7 +40,8 @@ class Vault:
             return self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError, binascii.Error):
             raise MasterKeyError(
-                f"the master key does not open the signing key {name}: one of the two is not the right one"
+                f"the master key does not open the signing key {name}: put the right master key in its place, "
+                "or restore the latest backup if the signing key was damaged"
             ) from None
 
     def __repr__(self) -> str:

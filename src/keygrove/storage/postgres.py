@@ -7,7 +7,9 @@ cached, and a key removed on one node is refused by all nodes with the next requ
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -19,6 +21,7 @@ CONNECTIONS = 8
 PATIENCE_S = 4.0
 MAX_WAITING = 2048
 _AT_ONCE = 2
+log = logging.getLogger("keygrove.postgres")
 T = TypeVar("T")
 # The event loop forgets tasks that nobody holds.
 _releasing: set["asyncio.Future[Any]"] = set()
@@ -45,9 +48,22 @@ async def connect(url: str) -> "PostgresDatabase":
             pool = await asyncpg.create_pool(
                 url, min_size=1, max_size=CONNECTIONS, command_timeout=PATIENCE_S, timeout=PATIENCE_S
             )
+            await _warn_of_loss(pool)
     except _OUTSIDE_CAUSES as error:
         raise DatabaseUnavailable(_words(error)) from error
     return PostgresDatabase(pool)
+
+
+async def _warn_of_loss(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Say so when this database may forget, after a power cut, what it has acknowledged."""
+    risks = await pool.fetch(
+        """
+        select name from pg_settings
+        where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
+        """
+    )
+    for risk in risks:
+        log.warning("a removed key may come back after a power cut", extra={"switched_off": risk["name"]})
 
 
 class PostgresDatabase:
@@ -263,7 +279,8 @@ def _give_back(pool: "asyncpg.Pool[asyncpg.Record]", taken: "asyncio.Future[Any]
 async def _hand_back(pool: "asyncpg.Pool[asyncpg.Record]", connection: Any, *, broken: bool) -> None:
     """Return a connection. One that broke, or was left in the middle of an exchange, is not used again."""
     if broken:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # it has ended already, and the pool has seen it
+            connection.terminate()
     await pool.release(connection)
 
 
