@@ -28,7 +28,7 @@ from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.opening import look_for_damage, make_place, open_database
-from keygrove.upkeep import Duty, run_duties
+from keygrove.upkeep import ClockWatch, Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
 from keygrove.web.defenses import defended, refusal, refuse
 from keygrove.web.health import health_endpoints
@@ -148,6 +148,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
         await signing_keys.rotate_when_due(management, house.vault, keyring, period_s=period_s)
 
     return (
+        Duty("watch the clock", 10, ClockWatch().look),
         Duty("write down usage", 1, flush),
         Duty("share failures", 1, share),
         Duty("forget old usage", 3600, forget),

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from keygrove.storage.database import DatabaseUnavailable
 
+# Less than that is a clock that is kept right; more is worth a look at the machine.
+LARGEST_STEP_S = 5.0
 log = logging.getLogger("keygrove.upkeep")
 
 
@@ -18,6 +21,24 @@ class Duty:
     name: str
     every_s: float
     act: Callable[[], Awaitable[None]]
+
+
+class ClockWatch:
+    """Tells when the clock was set, or the machine slept: tokens, links and sessions go by the clock."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._distance = clock() - steady()
+
+    async def look(self) -> None:
+        """Compare the clock with the one that nobody sets, since the last look."""
+        distance = self._clock() - self._steady()
+        step, self._distance = distance - self._distance, distance
+        if abs(step) > LARGEST_STEP_S:
+            log.warning("the clock was set", extra={"step_s": round(step, 1)})
 
 
 async def run_duties(duties: Sequence[Duty]) -> None:

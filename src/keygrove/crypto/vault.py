@@ -40,7 +40,7 @@ class Vault:
             return self._aead.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], name.encode())
         except (InvalidTag, ValueError, binascii.Error):
             raise MasterKeyError(
-                f"the master key does not open the signing key {name}: put the right master key in its place, "
+                f"the master key does not open the signing key {name}: put back the right master key, "
                 "or restore the latest backup if the signing key was damaged"
             ) from None
 
