@@ -2,7 +2,7 @@
 
 PYTHON := .venv/bin/python
 
-.PHONY: help run test lint format bench lock wheel
+.PHONY: help run test faults lint format bench lock wheel
 
 help: ## Say what each door does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -17,6 +17,10 @@ test: ## Check style and types, then run all tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest
+
+faults: ## Kill, cut off and damage Keygrove for an hour (KEYGROVE_TEST_KILLS=300)
+	@sh scripts/setup.sh test
+	KEYGROVE_TEST_KILLS=$${KEYGROVE_TEST_KILLS:-300} $(PYTHON) -m pytest tests/faults --timeout 1800
 
 lint: ## Check style and types only
 	@sh scripts/setup.sh test

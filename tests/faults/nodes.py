@@ -18,6 +18,8 @@ import asyncpg
 
 from keygrove.app import prepare
 from keygrove.config.loading import load
+from keygrove.storage.database import Row
+from keygrove.storage.opening import open_database
 from running import RunningServer, free_port, wait_until_ready
 
 # What a test does many times: a few times in `make test`, this often in `make faults`.
@@ -180,3 +182,17 @@ def execute(url: str, *statements: str) -> None:
             await connection.close()
 
     asyncio.run(run())
+
+
+def rows(node: Node, sql: str) -> list[Row]:
+    """What the database holds, on a connection of our own."""
+
+    async def read() -> list[Row]:
+        database = await open_database(node.environ["KEYGROVE_DATABASE"])
+        try:
+            async with database.transaction() as tx:
+                return await tx.all(sql)
+        finally:
+            await database.close()
+
+    return asyncio.run(read())

@@ -1,6 +1,5 @@
 """Processes that die at every step of what they write: after that it is done whole, or not at all."""
 
-import asyncio
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +8,9 @@ import pytest
 
 from faults.killing import Outcome, Writer, writing_to
 from faults.load import asking
-from faults.nodes import KILLS, Node, restart
+from faults.nodes import KILLS, Node, restart, rows
 from keygrove.management import integrations, signing_keys
 from keygrove.management.context import Management
-from keygrove.storage.database import Row
-from keygrove.storage.opening import open_database
 from running import ask_for_token
 
 # Everything that would be half of something.
@@ -37,20 +34,6 @@ HALVES = {
             select 1 from journal where target_id = kid and action = 'signing_key.rotated')""",
 }
 GENERATIONS = "select generation from signing_keys where algorithm = 'ES256' order by generation"
-
-
-def rows(node: Node, sql: str) -> list[Row]:
-    """What the database holds, on a connection of our own."""
-
-    async def read() -> list[Row]:
-        database = await open_database(node.environ["KEYGROVE_DATABASE"])
-        try:
-            async with database.transaction() as tx:
-                return await tx.all(sql)
-        finally:
-            await database.close()
-
-    return asyncio.run(read())
 
 
 def listed(node: Node) -> set[str]:
