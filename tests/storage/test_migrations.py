@@ -93,6 +93,11 @@ async def test_processes_that_migrate_at_once_end_with_one_schema(tmp_path: Path
     await check(path)
 
 
+async def test_a_postgres_url_may_have_options(postgres_url: str) -> None:
+    """The steps take every URL that the driver takes: hosted databases ask for `sslmode`."""
+    await schema.migrate(f"{postgres_url}?sslmode=prefer&application_name=keygrove")
+
+
 def test_the_newest_step_is_the_version_that_the_code_needs() -> None:
     """One line of steps with one end."""
     assert steps().get_heads() == [f"{schema.VERSION:04}"]

@@ -81,9 +81,11 @@ def migrate_sqlite(path: Path, *, to: int = VERSION) -> None:
 
 
 async def _migrate_postgres(url: str, to: int) -> None:
+    import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    engine = create_async_engine("postgresql+asyncpg:" + url.partition(":")[2])
+    # asyncpg reads the URL, as it does for the driver: SQLAlchemy refuses options such as sslmode.
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
     async with engine.begin() as connection:
         await connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
         await connection.run_sync(_upgrade, to)
