@@ -158,6 +158,11 @@ class TestDecide:
         """In the client's order, without `openid`, without what the API dropped (§3.3)."""
         assert issue().access_token.scope.tokens == ("booking.read", "booking.write")
 
+    def test_no_scope_is_refused_when_none_is_left(self) -> None:
+        """A token always names what it may do: the grammar knows no empty scope (§3.3)."""
+        with pytest.raises(InvalidScope):
+            issue(client=replace(CLIENT, scope=Scope(("gone.read",))))
+
     def test_openid_alone_is_given(self) -> None:
         """It needs no permission, and is echoed."""
         assert issue(b"&scope=openid").access_token.scope.tokens == ("openid",)

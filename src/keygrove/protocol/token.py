@@ -118,10 +118,14 @@ def choose_scope(asked: Scope, client: Client, api: Api, *, unusable: frozenset[
     """The scope a token gets: exactly what was asked for, or all that the client has.
 
     Nothing is ever narrowed in silence: a client that asks for one scope too many gets none.
-    Raises InvalidScope naming the first scope that is not granted (RFC 6749 §3.3).
+    Raises InvalidScope naming the first scope that is not granted, and when none is asked for
+    and none is left to give (RFC 6749 §3.3).
     """
     if not asked:
-        return Scope.of(token for token in client.scope.tokens if token in api.scopes)
+        every = Scope.of(token for token in client.scope.tokens if token in api.scopes)
+        if not every:
+            raise InvalidScope("The API offers none of this client's scopes any more.")
+        return every
     refused = asked.beyond(client.granted(api.scopes) - unusable)
     if not refused:
         return asked
