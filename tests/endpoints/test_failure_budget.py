@@ -62,6 +62,13 @@ def test_an_ipv6_customer_is_one_address() -> None:
     assert spend(budget, address="2001:db8:0:1::1") is None
 
 
+def test_failures_that_name_no_client_share_no_budget() -> None:
+    """What one address sends without a Client ID slows down nobody elsewhere."""
+    budget = FailureBudget(per_client=2, per_address=5)
+    assert [spend(budget, client="") for _ in range(6)] == [None] * 5 + [60]
+    assert spend(budget, client="", address="198.51.100.1") is None
+
+
 def test_memory_is_bounded() -> None:
     """A flood of invented client ids fills a fixed number of buckets."""
     budget = FailureBudget(per_client=5, per_address=0)

@@ -37,7 +37,8 @@ class FailureBudget:
     def spend(self, *, client_id: str, address: str, by_header: bool, now: int) -> int | None:
         """Count a failure at `now` (epoch seconds); the seconds to wait when the budget is spent, or None.
 
-        Some clients try HTTP Basic and, when that fails, the body at once: such a pair counts once.
+        `client_id` is empty when the request names none: the failure then counts for its address only. Some
+        clients try HTTP Basic and, when that fails, the body at once: such a pair counts once.
         """
         self._turn_to(now)
         network = _network(address)
@@ -46,7 +47,7 @@ class FailureBudget:
                 self._probes[client_id, network] = now
         elif now - self._probes.pop((client_id, network), now - PROBE_S - 1) <= PROBE_S:
             return self._wait(client_id, network, now)
-        for bucket in (_client_bucket(client_id), network):
+        for bucket in _buckets(client_id, network):
             if bucket in self._own or len(self._own) < _MOST_BUCKETS:
                 self._own[bucket] = self._own.get(bucket, 0) + 1
         return self._wait(client_id, network, now)
@@ -75,9 +76,8 @@ class FailureBudget:
             self._telling, self._shared = {}, shared
 
     def _wait(self, client_id: str, network: str, now: int) -> int | None:
-        spent = 0 < self.per_client < self._number(
-            _client_bucket(client_id)
-        ) or 0 < self.per_address < self._number(network)
+        by_client = self._number(_client_bucket(client_id)) if client_id else 0
+        spent = 0 < self.per_client < by_client or 0 < self.per_address < self._number(network)
         return self._minute_s + MINUTE_S - now if spent else None
 
     def _number(self, bucket: str) -> int:
@@ -88,6 +88,10 @@ class FailureBudget:
         if minute_s != self._minute_s:
             self._minute_s, self._own, self._telling, self._shared = minute_s, {}, {}, {}
             self._probes = {pair: at for pair, at in self._probes.items() if now - at <= PROBE_S}
+
+
+def _buckets(client_id: str, network: str) -> tuple[str, ...]:
+    return (_client_bucket(client_id), network) if client_id else (network,)
 
 
 def _client_bucket(client_id: str) -> str:
