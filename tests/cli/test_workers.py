@@ -11,6 +11,8 @@ PROGRAM = """
 import os, signal, sys, time
 from keygrove.cli.workers import Supervisor, listen
 
+BEGAN = time.monotonic()
+
 def work(listener):
     {work}
 
@@ -32,6 +34,14 @@ def run(work: str, *signals: signal.Signals, after_s: float = 0) -> "subprocess.
 def test_workers_that_cannot_start_end_the_supervisor() -> None:
     """Another one could not start either: uvicorn says so with exit code 3."""
     assert run("sys.exit(3)").returncode == 1
+
+
+def test_a_replacement_that_cannot_start_yet_is_tried_again() -> None:
+    """The database may be away for a moment: the workers that are left go on."""
+    once_served = "sys.exit(3) if time.monotonic() - BEGAN > 1 else (time.sleep(1.5), os._exit(1))"
+    done = run(once_served, signal.SIGTERM, after_s=5)
+    assert done.returncode == 0
+    assert done.stderr.count("worker died") > 2
 
 
 def test_workers_that_crash_at_once_are_replaced_without_haste() -> None:

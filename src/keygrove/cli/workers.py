@@ -60,6 +60,7 @@ class Supervisor:
     work: Work
     listener: socket.socket
     count: int
+    _first: frozenset[int] = frozenset()
     _born: dict[int, float] = field(default_factory=dict)
     _lifeline: tuple[int, int] = field(default_factory=os.pipe)
 
@@ -68,6 +69,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for _ in range(self.count):
             self._start()
+        self._first = frozenset(self._born)
         code = 0
         while True:
             caught = signal.sigwait(_WATCHED)
@@ -114,12 +116,15 @@ class Supervisor:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _replace_the_dead(self) -> bool:
-        """False when a worker says that it cannot start: another one could not either."""
+        """False when one of the first workers says that it cannot start: another one could not either.
+
+        One that replaces another is tried again: others serve, and a database that is away comes back.
+        """
         for pid, status in _ended(list(self._born)):
             lived = time.monotonic() - self._born.pop(pid)
             code = os.waitstatus_to_exitcode(status)
             log.error("worker died", extra={"pid": pid, "exit_code": code})
-            if code == CANNOT_START:
+            if code == CANNOT_START and pid in self._first:
                 return False
             if lived < _SHORT_LIFE_S:
                 time.sleep(_SHORT_LIFE_S)
