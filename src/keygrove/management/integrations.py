@@ -197,7 +197,8 @@ async def _insert(
     ):
         made = await clients.created_by_form(tx, listing.company_id, form_digest)
         raise NotFound("There is no such form.") if made is None else _FormUsed(made)
-    if await companies.by_id(tx, listing.company_id) is None:
+    # One after the other, so that rivals cannot pass the limit together.
+    if not await companies.hold(tx, listing.company_id):
         raise NotFound("There is no such company.")
     if not await clients.insert(
         tx,
@@ -207,7 +208,6 @@ async def _insert(
         grant_types=GRANT_TYPES,
     ):
         raise Invalid(Fault("name", NAME_TAKEN))
-    # Counted after the write, which has taken the turn: rivals cannot pass the limit together.
     if await clients.count_active(tx, listing.company_id) > m.key_limit:
         raise Invalid(Fault("name", f"{m.key_limit} of {m.key_limit} keys. Remove one or ask your operator."))
 

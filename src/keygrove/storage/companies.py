@@ -39,6 +39,11 @@ async def by_id(tx: Transaction, company_id: str) -> Company | None:
     return None if row is None else from_row(row)
 
 
+async def hold(tx: Transaction, company_id: str) -> bool:
+    """Let nobody else hold the company until this transaction ends. False when there is no such company."""
+    return await tx.run("update companies set name = name where company_id = $1", company_id) == 1
+
+
 async def by_slug(tx: Transaction, slug: str) -> Company | None:
     """The company of that name in URLs."""
     row = await tx.one(f"select {_COLUMNS} from companies where slug = $1", slug)  # noqa: S608 - a constant
