@@ -87,6 +87,7 @@ def examine(path: Path) -> Contents:
     """Read a backup to its end and restore nothing. Raises BackupUnusable, OSError."""
     keys: dict[str, str] = {}
     with reading(path) as file:
+        _refuse_newer_schema(path, file.head)
         for table, rows in _tables(path, file):
             for row in rows:
                 if table.name == "signing_keys":
@@ -100,10 +101,9 @@ async def restore(url: str, database: Database, path: Path, note: journal.Event)
 
     A backup with an older schema is restored into that schema, which is then brought up to date. Raises
     NotEmpty, BackupUnusable, SchemaMismatch, DatabaseUnavailable, UniqueViolation when somebody else
-    fills the database at the same time, OSError.
+    fills the database at the same time, OSError. The file has been through `examine` before.
     """
     with reading(path) as file:
-        _refuse_newer_schema(path, file.head)
         found = await schema.version(database)
         if found is None:
             await schema.migrate(url, to=file.head.schema)
