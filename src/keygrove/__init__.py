@@ -2,8 +2,8 @@
 
 Floors, top to bottom; imports go down only (`tests/house` holds us to it):
 
-    app, cli, config, demo     the roof: wiring
-    backoffice, api            doors for people and programs
+    app, cli, config, logs, upkeep, demo   the roof: wiring
+    backoffice                 the door for people
     web                        HTTP stops here
     endpoints, management      I/O is orchestrated here
     storage                    SQL stays here

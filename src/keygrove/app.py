@@ -199,7 +199,7 @@ class Application:
     async def _start(self) -> House:
         house = await open_house(self._config, clock=self._clock)
         over_tls = self._config.issuer.startswith("https://")
-        pages = Starlette(routes=routes(house.management), exception_handlers=exception_handlers())
+        pages = Starlette(routes=routes(), exception_handlers=exception_handlers())
         # A slash too many is another address; a redirect would be built from the Host header.
         pages.router.redirect_slashes = False
         pages.state.management = house.management

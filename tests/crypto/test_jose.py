@@ -160,7 +160,6 @@ def test_time_decides_which_key_signs(key: SigningKey, next_key: SigningKey, ell
     assert [ring.current("RS256", now).kid for now in (50, 100, 199)] == [key.kid] * 3
     assert [ring.current("RS256", now).kid for now in (200, 9**9)] == [next_key.kid] * 2
     assert ring.current("ES256", 250).kid == elliptic.kid
-    assert ring.algorithms() == ("ES256", "RS256")
     header = json.loads(unpadded(ring.sign(CLAIMS, "JWT", algorithm="RS256", now=200).partition(".")[0]))
     assert header == {"alg": "RS256", "kid": next_key.kid, "typ": "JWT"}
     with pytest.raises(LookupError, match="ES256"):

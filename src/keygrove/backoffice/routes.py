@@ -12,7 +12,6 @@ from keygrove.backoffice.integrations import integrations_page
 from keygrove.backoffice.static_files import serve
 from keygrove.backoffice.theme import choose_theme
 from keygrove.backoffice.ui_kit import ui_kit_page
-from keygrove.management.context import Management
 
 Page = Callable[[Request], Awaitable[Response]]
 _INTEGRATIONS = "/c/{slug}/settings/integrations"
@@ -20,7 +19,7 @@ _KEYS = f"{_INTEGRATIONS}/keys"
 _KEY = f"{_KEYS}/{{client_id}}"
 
 
-def routes(_m: Management) -> list[BaseRoute]:
+def routes() -> list[BaseRoute]:
     """The addresses, in the order they are tried. Pages find the platform in the application's state."""
     return [
         _route("/", get=start),

@@ -178,10 +178,6 @@ class Keyring:
         """Return the JSON Web Key Set to publish at `now` (RFC 7517 §5): public parts only."""
         return {"keys": [key.public_jwk() for key in self.published(now)]}
 
-    def algorithms(self) -> tuple[str, ...]:
-        """Return the algorithms there are keys of, in order of their names."""
-        return tuple(sorted({key.algorithm for key in self.keys}))
-
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:

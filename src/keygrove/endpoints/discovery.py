@@ -31,15 +31,14 @@ class Documents:
 
     def at(self, path: str) -> bytes:
         """The document at one of PATHS, as it is now."""
-        published = self._server.keyring().published(int(self._server.clock()))
-        kids = tuple([key.kid for key in published])
+        keyring, now = self._server.keyring(), int(self._server.clock())
+        kids = tuple([key.kid for key in keyring.published(now)])
         if kids != self._kids:
             metadata = discovery_document(self._server.policy.issuer, self._scopes, self._algorithms)
-            keys = {"keys": [key.public_jwk() for key in published]}
             self._by_path = {
                 OPENID_CONFIGURATION: _encode(metadata),
                 AUTHORIZATION_SERVER: _encode(metadata),
-                JWKS_PATH: _encode(keys),
+                JWKS_PATH: _encode(keyring.jwks(now)),
             }
             self._kids = kids
         return self._by_path[path]

@@ -20,7 +20,6 @@ class Request:
     path: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
-    secure: bool = True
     address: str = ""
     request_id: str = ""
 

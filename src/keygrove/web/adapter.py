@@ -69,7 +69,6 @@ def request_of(scope: Scope, body: bytes = b"") -> Request:
         path=scope["path"],
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
         body=body,
-        secure=scope["scheme"] == "https",
         address=address_of(scope),
         request_id=request_id(scope),
     )
