@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import cast
+from typing import cast, get_args
 
 import msgspec
 
@@ -14,8 +14,8 @@ from keygrove.protocol.resource import SigningAlgorithm, TokenType
 
 API_FIELDS = ("audience", "name", "token_type", "signing_algorithm", "permission")
 PERMISSION_FIELDS = ("resource", "description", "read", "write")
-TOKEN_TYPES = ("at+jwt", "JWT")
-SIGNING_ALGORITHMS = ("RS256", "ES256")
+TOKEN_TYPES: tuple[str, ...] = get_args(TokenType)
+SIGNING_ALGORITHMS: tuple[str, ...] = get_args(SigningAlgorithm)
 # scope-token of RFC 6749 §3.3.
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")
 _AUDIENCE = re.compile(r"[!-~]{1,256}")
