@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sqlite3
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -19,13 +20,17 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in found.split()]
 
 
-def cpu_s(pids: list[int]) -> float:
-    """Processor time used so far, user and kernel, in seconds."""
+def cpu_s(parent: int) -> float:
+    """Processor time that a process and its children have used so far, user and kernel, in seconds."""
     ticks = 0
-    for pid in pids:
-        # The name of the program may hold blanks and brackets; the numbers follow its last bracket.
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+    for pid in [parent, *children(parent)]:
+        try:
+            # The name of the program may hold blanks and brackets; the numbers follow its last bracket.
+            fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:  # ended a moment ago; its parent's line has its time
+            continue
+        # Its own, and that of its children that have ended.
+        ticks += sum(map(int, fields[11:15]))
     return ticks / _TICKS_PER_S
 
 
@@ -65,9 +70,9 @@ def described() -> str:
     return f"{processor}, {cores()} cores, {memory_gib:.0f} GiB, Linux {platform.release()}, {system}"
 
 
-def versions(peer: Path) -> str:
+def versions(peer: Path, postgres: str) -> str:
     """Everything whose version matters, in a line. `peer` is the folder of node-oidc-provider."""
-    packages = ("keygrove", "cryptography", "joserfc", "uvicorn", "uvloop", "httptools")
+    packages = ("keygrove", "cryptography", "joserfc", "uvicorn", "uvloop", "httptools", "asyncpg")
     ours = [f"{name} {version(name)}" for name in packages]
     # wrk prints its version together with its usage, and fails.
     wrk = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout.split()
@@ -78,6 +83,8 @@ def versions(peer: Path) -> str:
             f"Python {platform.python_version()}",
             *ours,
             backend.openssl_version_text(),
+            f"SQLite {sqlite3.sqlite_version}",
+            postgres,
             f"Node.js {node.removeprefix('v')}",
             f"oidc-provider {oidc}",
             f"wrk {wrk[1]}",

@@ -1,234 +1,253 @@
-"""Medians and ratios, as the text of RESULTS.md."""
+"""What was found, as the text of RESULTS.md."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from statistics import mean, median
+from statistics import median
 
-from bench.load import Load
-from bench.raw_signing import Signing
-
-ONE_KEY = "Keygrove, 1 key"
-MANY_KEYS = "Keygrove, many keys"
-PEER = "node-oidc-provider"
-
+from bench import goals
+from bench.keys import MOST_ASKED
+from bench.plot import Curve, svg
+from bench.results import ES256, KEYGROVE, MANY_KEYS, PEER, POSTGRES, Results
 
 # The part of the processors that other programs may take before the figures bend.
 _QUIET = 0.05
+# From here on the processors are what limits a load.
+_ALL_BUSY = 0.9
+_SQLITE_COLOR, _POSTGRES_COLOR, _RAW_COLOR = "#1f6fb2", "#b8540f", "#7a7f87"
 
 _HOW_TO_REPEAT = (
     "## To repeat it",
     "",
-    "`make bench` installs wrk, Node.js and the peer when they are missing, runs for some minutes and "
-    "rewrites this file. It needs an idle machine. "
-    "`.venv/bin/python -m bench.run --help` lists what can be chosen.",
+    "`make bench` installs wrk, Node.js and the peer when they are missing, runs for about ten minutes and "
+    "rewrites this file, its pictures and the table in `docs/scaling.md`. It needs an idle machine. "
+    "`.venv/bin/python -m bench.run --quick` takes about two minutes, is good for trying only, and writes to "
+    "`build/bench`; `--help` lists what can be chosen.",
     "",
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One load, and the raw signing measured before and after it.
-
-    `others_share` is the part of the machine's processor time that programs not concerned took.
-    """
-
-    load: Load
-    server_cpu_s: float
-    others_share: float
-    raw: tuple[Signing, Signing]
-
-    @property
-    def ratio(self) -> float:
-        """Tokens a second over raw signatures a second."""
-        return self.load.per_second / mean(raw.per_second for raw in self.raw)
-
-    @property
-    def cpu_ratio(self) -> float:
-        """Processor time of a raw signature over that of a token, server and client together."""
-        return mean(raw.cpu_us for raw in self.raw) / (self.server_us + self.client_us)
-
-    @property
-    def server_us(self) -> float:
-        """Processor time of the server for one token, in microseconds."""
-        return self.server_cpu_s / self.load.requests * 1e6
-
-    @property
-    def client_us(self) -> float:
-        """Processor time of wrk for one token, in microseconds."""
-        return self.load.client_cpu_s / self.load.requests * 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one round measured, by the server's name."""
-
-    by_name: Mapping[str, Measured]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """Under which the figures hold."""
-
-    key_count: int
-    connections: int
-    seconds: int
-    workers: int
-    machine: str
-    versions: str
-
-
-def render(
-    rounds: Sequence[Round],
-    *,
-    memory_mib: Mapping[str, float],
-    first_start_s: float,
-    later_starts_s: Sequence[float],
-    conditions: Conditions,
-) -> str:
+def render(results: Results) -> str:
     """The whole report."""
-    return "\n".join(
-        [
-            *_introduction(rounds, conditions),
-            *_table(rounds, memory_mib, conditions),
-            "",
-            *_goals(rounds, memory_mib, first_start_s, later_starts_s, conditions),
-            "",
-            *_where_the_time_goes(rounds),
-            "",
-            *_HOW_TO_REPEAT,
-        ]
-    )
+    parts = [
+        _introduction(results),
+        _table(results),
+        goals.table(results),
+        _where_the_time_goes(results),
+        _against_clients(results),
+        _verification(results),
+        _nodes(results),
+        list(_HOW_TO_REPEAT),
+    ]
+    return "\n".join("\n".join([*part, ""]) for part in parts).rstrip("\n") + "\n"
 
 
-def _introduction(rounds: Sequence[Round], conditions: Conditions) -> list[str]:
-    today = datetime.now(UTC).date().isoformat()
-    others = median(seen.others_share for one in rounds for seen in one.by_name.values())
-    return [
+def pictures(results: Results) -> dict[str, str]:
+    """The plots, by file name."""
+    raw = results.curve(MANY_KEYS, lambda seen: seen.raw_per_second)
+    both = ((MANY_KEYS, "SQLite", _SQLITE_COLOR), (POSTGRES, "PostgreSQL", _POSTGRES_COLOR))
+    rates = [
+        Curve(name=short, points=results.curve(name, lambda seen: seen.load.per_second), color=color)
+        for name, short, color in both
+    ]
+    rates.append(Curve(name="raw signing", points=raw, color=_RAW_COLOR, dashed=True))
+    latencies = []
+    for name, short, color in both:
+        p50 = results.curve(name, lambda seen: seen.load.p50_ms)
+        p99 = results.curve(name, lambda seen: seen.load.p99_ms)
+        latencies.append(Curve(name=f"{short} p50", points=p50, color=color))
+        latencies.append(Curve(name=f"{short} p99", points=p99, color=color, dashed=True))
+    return {
+        "throughput.svg": svg("Tokens a second", rates),
+        "latency.svg": svg("Latency of a token, in ms", latencies),
+    }
+
+
+def date() -> str:
+    """Today, in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def _introduction(results: Results) -> list[str]:
+    conditions = results.conditions
+    lines = [
         "# Speed of the token endpoint",
         "",
-        f"Measured on {today} by `make bench`. Every number is the median of {len(rounds)} interleaved "
-        f"rounds of one run. wrk ({conditions.connections} connections, one thread, {conditions.seconds} s a "
-        "measurement) runs on the same cores as the servers. The absolute numbers are the machine's, the "
-        "ratios are ours.",
+        f"Measured on {date()} by `{conditions.command}`. Every number is the median of interleaved rounds "
+        f"of one run, {len(results.rounds)} of them unless said otherwise. wrk ({conditions.connections} "
+        f"connections, one thread, {conditions.seconds} s a measurement) runs on the same cores as the "
+        "servers, and so does PostgreSQL. The absolute numbers are the machine's, the ratios are ours.",
         "",
         f"- Machine: {conditions.machine}",
         f"- Versions: {conditions.versions}",
         f"- Each server: {conditions.workers} worker processes, `client_credentials` with the secret in the "
-        "body, JWT access tokens signed RS256 with an RSA-2048 key. Keygrove on SQLite, node-oidc-provider "
-        "with its in-memory adapter.",
+        "body, JWT access tokens signed RS256 with an RSA-2048 key (ES256 with P-256 where it is said). "
+        "node-oidc-provider has its in-memory adapter. PostgreSQL has its own defaults, durable commits "
+        "among them, and 64 MB of shared buffers.",
+        "- With more than one key, every request of a load is for another key, in random order, and "
+        f"{MOST_ASKED:,} of the keys are asked for in all. So each second as many rows of last use and of "
+        "the hour's counts are written as tokens were issued.",
         "- Ratio: tokens a second over the raw rate, which is how many RSA-2048 signatures `cryptography` "
         "alone makes on all cores, measured right before and right after each load.",
-        "- By processor time: that of one raw signature over that of one token, server and wrk together. On "
-        "an idle machine it equals the ratio of the rates.",
-        f"- Other programs took {others:.0%} of the processors during the loads. {_warning(others)}".rstrip(),
+        "- By processor time: that of one raw signature over that of one token: server, PostgreSQL and wrk "
+        "together. On an idle machine whose cores are all used it equals the ratio of the rates.",
+        f"- Other programs took {results.others_share():.0%} of the processors during the loads."
+        f"{_warning(results.others_share())}",
         "- Every answer was a success; before and after each load a token was verified against the server's "
         "published keys.",
-        "",
     ]
-
-
-def _table(rounds: Sequence[Round], memory_mib: Mapping[str, float], conditions: Conditions) -> list[str]:
-    raw = median(
-        signing.per_second for one in rounds for seen in one.by_name.values() for signing in seen.raw
-    )
-    lines = [
-        "| | a second | ratio to raw | by processor time | p50 | p99 | worker memory |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-        f"| raw RSA-2048 signing | {raw:,.0f} | 1.00 | 1.00 | | | |",
-    ]
-    for name in (ONE_KEY, MANY_KEYS, PEER):
-        shown = name.replace("many", f"{conditions.key_count:,}")
-        per_second = _median(rounds, name, lambda seen: seen.load.per_second)
-        ratio, cpu_ratio = _to_raw(rounds, name)
-        p50 = _median(rounds, name, lambda seen: seen.load.p50_ms)
-        p99 = _median(rounds, name, lambda seen: seen.load.p99_ms)
+    if conditions.repeated:
         lines.append(
-            f"| {shown} | {per_second:,.0f} | {ratio:.2f} | {cpu_ratio:.2f} | {p50:.1f} ms | {p99:.1f} ms "
-            f"| {memory_mib[name]:.0f} MiB |"
+            f"- {conditions.repeated} loads were repeated, because an answer was not a success or came late."
         )
     return lines
-
-
-def _goals(
-    rounds: Sequence[Round],
-    memory_mib: Mapping[str, float],
-    first_start_s: float,
-    later_starts_s: Sequence[float],
-    conditions: Conditions,
-) -> list[str]:
-    count = f"{conditions.key_count:,}"
-    memory = max(memory_mib[ONE_KEY], memory_mib[MANY_KEYS])
-    later_s = median(later_starts_s)
-    rows = [
-        _at_least(0.60, "raw signing, 1 key", _to_raw(rounds, ONE_KEY)),
-        _at_least(0.60, f"raw signing, {count} keys", _to_raw(rounds, MANY_KEYS)),
-        _at_least(1.30, "node-oidc-provider", _beside(rounds, ONE_KEY, PEER)),
-        _at_least(0.95, f"1 key, with {count} keys", _beside(rounds, MANY_KEYS, ONE_KEY)),
-        ("memory of a worker after the load", "below 120 MiB", f"{memory:.0f} MiB", memory < 120),
-        ("first start, empty folder, to `/readyz`", "below 2 s", f"{first_start_s:.2f} s", first_start_s < 2),
-        ("later start to `/readyz`", "below 2 s", f"{later_s:.2f} s", later_s < 2),
-    ]
-    return [
-        "A ratio is given twice, by rate and by processor time; the smaller counts.",
-        "",
-        "| goal | reach | measured | |",
-        "|---|---|---|---|",
-        *(
-            f"| {goal} | {reach} | {found} | {'reached' if met else 'missed'} |"
-            for goal, reach, found, met in rows
-        ),
-    ]
 
 
 def _warning(others: float) -> str:
     if others <= _QUIET:
         return ""
     return (
-        "**That is too much**: wrk then gets time that raw signing does not, which lifts the rates; and "
+        " **That is too much**: wrk then gets time that raw signing does not, which lifts the rates; and "
         "switching between programs empties the caches, which lengthens the processor time of everything but "
         "signing. Repeat it on an idle machine."
     )
 
 
-def _at_least(reach: float, other: str, found: tuple[float, float]) -> tuple[str, str, str, bool]:
-    by_rate, by_cpu = found
-    return (
-        f"token rate over {other}",
-        f"{reach:.2f} or more",
-        f"{by_rate:.2f} by rate, {by_cpu:.2f} by processor time",
-        min(found) >= reach,
-    )
-
-
-def _where_the_time_goes(rounds: Sequence[Round]) -> list[str]:
-    raw_us = median(signing.cpu_us for one in rounds for seen in one.by_name.values() for signing in seen.raw)
+def _table(results: Results) -> list[str]:
     lines = [
-        f"Processor time for one token in µs, where one raw signature takes {raw_us:.0f}:",
-        "",
-        "| | server | of which beyond the signature | wrk |",
-        "|---|---:|---:|---:|",
+        "| | a second | ratio to raw | by processor time | p50 | p99 | worker memory |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        f"| raw RSA-2048 signing | {results.raw_per_second():,.0f} | 1.00 | 1.00 | | | |",
     ]
-    for name in (ONE_KEY, MANY_KEYS, PEER):
-        server = _median(rounds, name, lambda seen: seen.server_us)
-        client = _median(rounds, name, lambda seen: seen.client_us)
-        lines.append(f"| {name} | {server:.0f} | {server - raw_us:.0f} | {client:.0f} |")
+    for name in (*KEYGROVE, PEER):
+        per_second = results.median(name, lambda seen: seen.load.per_second)
+        ratio, cpu_ratio = results.to_raw(name)
+        p50 = results.median(name, lambda seen: seen.load.p50_ms)
+        p99 = results.median(name, lambda seen: seen.load.p99_ms)
+        lines.append(
+            f"| {results.conditions.shown(name)} | {per_second:,.0f} | {ratio:.2f} | {cpu_ratio:.2f} "
+            f"| {p50:.1f} ms | {p99:.1f} ms | {results.memory_mib[name]:.0f} MiB |"
+        )
     return lines
 
 
-def _median(rounds: Sequence[Round], name: str, get: Callable[[Measured], float]) -> float:
-    return median(get(one.by_name[name]) for one in rounds)
+def _where_the_time_goes(results: Results) -> list[str]:
+    raw_us = results.raw_us()
+    lines = [
+        f"Processor time for one token in µs, where one raw RSA signature takes {raw_us:.0f}:",
+        "",
+        "| | server | of which beyond an RSA signature | PostgreSQL | wrk |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name in (*KEYGROVE, PEER):
+        server = results.median(name, lambda seen: seen.server_us)
+        database = results.median(name, lambda seen: seen.database_us)
+        client = results.median(name, lambda seen: seen.client_us)
+        beyond = "" if name == ES256 else f"{server - raw_us:.0f}"
+        lines.append(
+            f"| {results.conditions.shown(name)} | {server:.0f} | {beyond} "
+            f"| {f'{database:.0f}' if database else ''} | {client:.0f} |"
+        )
+    return lines
 
 
-def _to_raw(rounds: Sequence[Round], name: str) -> tuple[float, float]:
-    """How a server compares with raw signing, by rate and by processor time."""
-    return _median(rounds, name, lambda seen: seen.ratio), _median(rounds, name, lambda seen: seen.cpu_ratio)
+def _against_clients(results: Results) -> list[str]:
+    conditions = results.conditions
+    lines = [
+        "## Against the number of clients",
+        "",
+        f"{conditions.workers} workers, {conditions.many_keys:,} keys, {len(results.curves)} round(s) of "
+        f"loads of {conditions.curve_seconds} s. Each client asks for its next token as soon as it has one, "
+        "so beyond the point where the processors are busy more clients only wait longer.",
+        "",
+        "![Tokens a second against clients](throughput.svg)",
+        "",
+        "![Latency against clients](latency.svg)",
+        "",
+        "| clients | SQLite | ratio to raw | p50 | p99 | PostgreSQL | ratio to raw | p50 | p99 |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    columns = []
+    for name in (MANY_KEYS, POSTGRES):
+        columns.append(_texts(results.curve(name, lambda seen: seen.load.per_second), "{:,.0f}"))
+        columns.append(_texts(results.curve(name, lambda seen: seen.ratio), "{:.2f}"))
+        columns.append(_texts(results.curve(name, lambda seen: seen.load.p50_ms), "{:.1f} ms"))
+        columns.append(_texts(results.curve(name, lambda seen: seen.load.p99_ms), "{:.1f} ms"))
+    for clients in columns[0]:
+        lines.append(f"| {clients} | {' | '.join(column[clients] for column in columns)} |")
+    return lines
 
 
-def _beside(rounds: Sequence[Round], name: str, other: str) -> tuple[float, float]:
-    """How two servers compare within each round, by rate and by processor time."""
-    pairs = [(one.by_name[name], one.by_name[other]) for one in rounds]
+def _texts(points: dict[int, float], form: str) -> dict[int, str]:
+    return {clients: form.format(value) for clients, value in points.items()}
+
+
+def _verification(results: Results) -> list[str]:
+    bare = median(bare.per_second for bare, _ in results.verifying)
+    ours = median(ours.per_second for _, ours in results.verifying)
+    bare_us = median(bare.cpu_us for bare, _ in results.verifying)
+    ours_us = median(ours.cpu_us for _, ours in results.verifying)
+    by_rate, by_cpu = results.sdk()
+    return [
+        "## Verification by the SDK",
+        "",
+        f"In {results.conditions.cores} processes, with the issuer's keys in the cache: "
+        "`ResourceServer.verify` of one RS256 token, all its checks included, beside the check of an "
+        "RSA-2048 signature by `cryptography` alone, measured right before and right after. Nothing asks the "
+        "issuer, and nothing is remembered of a token.",
+        "",
+        "| | a second | µs each | ratio to raw | by processor time |",
+        "|---|---:|---:|---:|---:|",
+        f"| raw RSA-2048 verification | {bare:,.0f} | {bare_us:.0f} | 1.00 | 1.00 |",
+        f"| the SDK | {ours:,.0f} | {ours_us:.0f} | {by_rate:.2f} | {by_cpu:.2f} |",
+    ]
+
+
+def _nodes(results: Results) -> list[str]:
+    conditions = results.conditions
+    lines = [
+        "## One, two and three nodes on one PostgreSQL",
+        "",
+        "Nodes of one worker each on this one machine, nothing before them: one wrk asks each node, and "
+        f"they share {conditions.connections} connections. {conditions.many_keys:,} keys, "
+        f"{len(results.nodes)} round(s). Latencies are the slowest node's. One worker is one process, so one "
+        "node can use one core, beside what PostgreSQL and wrk use. Over one node: by ratios to raw signing.",
+        "",
+        "| nodes | a second | over one node | ratio to raw | p50 | p99 | processors busy "
+        "| of which PostgreSQL | of which wrk |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    alone = results.of_nodes(1, lambda seen: seen.ratio)
+    whole_us = 1e6 * conditions.cores
+    for count in sorted(results.nodes[0]):
+        rate = results.of_nodes(count, lambda seen: seen.load.per_second)
+        ratio = results.of_nodes(count, lambda seen: seen.ratio)
+        p50 = results.of_nodes(count, lambda seen: seen.load.p50_ms)
+        p99 = results.of_nodes(count, lambda seen: seen.load.p99_ms)
+        busy = results.of_nodes(count, lambda seen: seen.busy_share)
+        database = results.of_nodes(count, lambda seen: seen.database_us * seen.load.per_second / whole_us)
+        client = results.of_nodes(count, lambda seen: seen.client_us * seen.load.per_second / whole_us)
+        lines.append(
+            f"| {count} | {rate:,.0f} | {ratio / alone:.2f} | {ratio:.2f} | {p50:.1f} ms | {p99:.1f} ms "
+            f"| {busy:.0%} | {database:.0%} | {client:.0%} |"
+        )
+    lines += ["", _what_limits(results)]
+    return lines
+
+
+def _what_limits(results: Results) -> str:
+    cores, most = results.conditions.cores, max(results.nodes[0])
+    busy = results.of_nodes(most, lambda seen: seen.busy_share)
+    database_us = results.of_nodes(most, lambda seen: seen.database_us)
+    others = results.of_nodes(most, lambda seen: seen.others_share)
+    arithmetic = (
+        f"PostgreSQL took {database_us:.0f} µs of processor time for a token; by arithmetic, one core of its "
+        f"own would serve {1e6 / database_us:,.0f} tokens a second."
+    )
+    if busy + others >= _ALL_BUSY:
+        return (
+            f"With {most} nodes the {cores} cores were {busy:.0%} busy with this load and {others:.0%} with "
+            f"other programs: the processors were the limit, and more nodes need more of them. {arithmetic}"
+        )
     return (
-        median(ours.ratio / theirs.ratio for ours, theirs in pairs),
-        median(ours.cpu_ratio / theirs.cpu_ratio for ours, theirs in pairs),
+        f"With {most} nodes the {cores} cores were only {busy:.0%} busy: something else than the processors "
+        f"was the limit. {arithmetic}"
     )

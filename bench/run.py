@@ -1,6 +1,6 @@
 """One run of the benchmark: interleaved rounds on one machine, then the report.
 
-    python -m bench.run [--rounds 5] [--seconds 5] [--connections 32] [--keys 100000] [--port 18440]
+    python -m bench.run [--quick] [--rounds 5] [--seconds 3] [--connections 32] [--port 18440] …
 
 Each round measures raw signing, then each server in turn between two such measurements; the order of the
 servers turns from round to round. What other programs do on the machine meanwhile bends the rates, and
@@ -9,132 +9,209 @@ time, which is the same on an idle machine, lets the less favorable count, and s
 """
 
 import argparse
-import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import keys, machine, raw_signing, report, tokens
-from bench.load import Load, drive
-from bench.servers import PEER, WORKERS, Plan, Server, keygrove, node_oidc_provider, start
+from bench import database, machine, report, results, scaling, servers, verifying
+from bench.load import LoadFailed
+from bench.measuring import Measured, Stopwatch
+from bench.raw import Rate
+from bench.results import MANY_KEYS, ONE_KEY, POSTGRES, Conditions, Results
+from bench.servers import Place, Plan, Server
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+HERE = Path(__file__).parent
+SCALING = HERE.parent / "docs" / "scaling.md"
+QUICK_FOLDER = HERE.parent / "build" / "bench"
+CLIENTS = (8, 16, 32, 64, 128)
+MOST_NODES = 3
 _STARTS = 5
-_WARM_UP_S = 1
+_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What can be chosen."""
+    """What can be chosen. Seconds are those of one load."""
 
+    quick: bool
     rounds: int
     seconds: int
+    curve_rounds: int
+    curve_seconds: int
     connections: int
-    keys: int
+    many_keys: int
+    most_keys: int
     port: int
 
 
+@dataclass(slots=True)
+class Bench:
+    """A run under way."""
+
+    options: Options
+    repeated: int = field(default=0)
+
+    def run(self, folder: Path) -> Results:
+        """Measure everything. Raises ServerFailed, LoadFailed, NotGenuine."""
+        options = self.options
+        with database.postgres(options.port + 10) as postgres:
+            plans, first_start_s = self._prepare(folder, postgres)
+            of = {plan.name: plan for plan in plans}
+            version = database.settle(of[POSTGRES].environment["KEYGROVE_DATABASE"])
+            later_starts_s = [servers.time_start(of[ONE_KEY]) for _ in range(_STARTS)]
+            with servers.running(plans) as running:
+                rounds, verifications = self._rounds(running)
+                memory_mib = {server.plan.name: server.worker_mib() for server in running}
+                curves = self._curves([one for one in running if one.plan.name in (MANY_KEYS, POSTGRES)])
+            nodes = self._nodes(of[POSTGRES])
+        return Results(
+            rounds=rounds,
+            nodes=nodes,
+            curves=curves,
+            verifying=verifications,
+            memory_mib=memory_mib,
+            first_start_s=first_start_s,
+            later_starts_s=later_starts_s,
+            conditions=Conditions(
+                command="python -m bench.run --quick" if options.quick else "make bench",
+                many_keys=options.many_keys,
+                most_keys=options.most_keys,
+                connections=options.connections,
+                seconds=options.seconds,
+                curve_seconds=options.curve_seconds,
+                workers=servers.WORKERS,
+                cores=machine.cores(),
+                machine=machine.described(),
+                versions=machine.versions(servers.PEER, version),
+                repeated=self.repeated,
+            ),
+        )
+
+    def _prepare(self, folder: Path, postgres: database.PostgresServer) -> tuple[list[Plan], float]:
+        """Every server with its keys, and how long the very first start of one took, in seconds."""
+        many, most, port = self.options.many_keys, self.options.most_keys, self.options.port
+        _say(f"preparing databases with 1, {many:,} and {most:,} keys")
+        one, first_start_s = servers.keygrove(ONE_KEY, Place(folder / "one", port), key_count=1)
+        plans = [
+            one,
+            servers.keygrove(MANY_KEYS, Place(folder / "many", port + 1), key_count=many)[0],
+            servers.keygrove(results.MOST_KEYS, Place(folder / "most", port + 2), key_count=most)[0],
+            servers.keygrove(
+                results.POSTGRES_ONE_KEY, Place(folder / "pg1", port + 3), key_count=1, postgres=postgres
+            )[0],
+            servers.keygrove(POSTGRES, Place(folder / "pg", port + 4), key_count=many, postgres=postgres)[0],
+            servers.keygrove(
+                results.ES256, Place(folder / "es256", port + 5), key_count=1, algorithm="ES256"
+            )[0],
+            servers.node_oidc_provider(results.PEER, Place(folder / "peer", port + 6)),
+        ]
+        return plans, first_start_s
+
+    def _rounds(
+        self, running: Sequence[Server]
+    ) -> tuple[list[Mapping[str, Measured]], list[tuple[Rate, Rate]]]:
+        """Every server in turn, then the SDK; so many rounds."""
+        stopwatch = Stopwatch(self.options.seconds)
+        rounds: list[Mapping[str, Measured]] = []
+        verifications = []
+        for number in range(self.options.rounds):
+            turn = number % len(running)
+            seen = {}
+            stopwatch.begin_anew()
+            for server in [*running[turn:], *running[:turn]]:
+                name = server.plan.name
+                what = f"round {number + 1}: {name}"
+                seen[name] = self._measure(stopwatch, [server], self.options.connections, what)
+            rounds.append(seen)
+            rs256 = next(server for server in running if server.plan.name == ONE_KEY)
+            verifications.append(verifying.measure(rs256, self.options.seconds / 2))
+        return rounds, verifications
+
+    def _curves(self, running: Sequence[Server]) -> list[Mapping[tuple[str, int], Measured]]:
+        """Both databases with ever more clients."""
+        stopwatch = Stopwatch(self.options.curve_seconds)
+        rounds: list[Mapping[tuple[str, int], Measured]] = []
+        for number in range(self.options.curve_rounds):
+            seen = {}
+            for clients in CLIENTS:
+                for server in running[:: -1 if number % 2 else 1]:
+                    name = server.plan.name
+                    what = f"round {number + 1}: {name}, {clients} clients"
+                    seen[name, clients] = self._measure(stopwatch, [server], clients, what)
+            rounds.append(seen)
+        return rounds
+
+    def _nodes(self, plan: Plan) -> list[Mapping[int, Measured]]:
+        """One, two and three nodes on the database of a plan."""
+        nodes = [
+            servers.node(plan, number, self.options.port + 10 + number) for number in range(1, MOST_NODES + 1)
+        ]
+        stopwatch = Stopwatch(self.options.seconds)
+        rounds: list[Mapping[int, Measured]] = []
+        with servers.running(nodes) as running:
+            for number in range(self.options.curve_rounds):
+                seen = {}
+                for count in range(1, MOST_NODES + 1)[:: -1 if number % 2 else 1]:
+                    what = f"round {number + 1}: {count} nodes"
+                    seen[count] = self._measure(stopwatch, running[:count], self.options.connections, what)
+                rounds.append(seen)
+        return rounds
+
+    def _measure(
+        self, stopwatch: Stopwatch, running: Sequence[Server], connections: int, what: str
+    ) -> Measured:
+        for tried in range(1, _TRIES + 1):
+            try:
+                found = stopwatch.measure(running, connections)
+            except LoadFailed as error:
+                if tried == _TRIES:
+                    raise
+                _say(f"{what}: once more, because {error}")
+                self.repeated += 1
+                stopwatch.begin_anew()
+            else:
+                break
+        _say(
+            f"{what}: {found.load.per_second:,.0f} a second, {found.ratio:.2f} of raw signing "
+            f"({found.cpu_ratio:.2f} by processor time)"
+        )
+        return found
+
+
 def main() -> int:
-    """Measure, print the report and write RESULTS.md."""
+    """Measure, print the report, and write it with its pictures and the table of the scaling guide."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="keygrove-bench-") as folder:
-        _say(f"preparing databases with 1 and {options.keys:,} keys")
-        one, first_start_s = keygrove(report.ONE_KEY, Path(folder, "one"), options.port, 1)
-        many, _ = keygrove(report.MANY_KEYS, Path(folder, "many"), options.port + 1, options.keys)
-        peer = node_oidc_provider(report.PEER, Path(folder, "peer"), options.port + 2)
-        later_starts_s = [_time_start(one) for _ in range(_STARTS)]
-        with _running([one, many, peer]) as running:
-            rounds = [_round(number, running, options) for number in range(options.rounds)]
-            memory_mib = {server.plan.name: server.worker_mib() for server in running}
-    text = report.render(
-        rounds,
-        memory_mib=memory_mib,
-        first_start_s=first_start_s,
-        later_starts_s=later_starts_s,
-        conditions=report.Conditions(
-            key_count=options.keys,
-            connections=options.connections,
-            seconds=options.seconds,
-            workers=WORKERS,
-            machine=machine.described(),
-            versions=machine.versions(PEER),
-        ),
-    )
-    RESULTS.write_text(text, encoding="utf-8")
+        found = Bench(options).run(Path(folder))
+    into = QUICK_FOLDER if options.quick else HERE
+    into.mkdir(parents=True, exist_ok=True)
+    text = report.render(found)
+    (into / "RESULTS.md").write_text(text, encoding="utf-8")
+    for name, picture in report.pictures(found).items():
+        (into / name).write_text(picture, encoding="utf-8")
+    guide = scaling.renewed(SCALING.read_text(encoding="utf-8"), found)
+    (into / "scaling.md" if options.quick else SCALING).write_text(guide, encoding="utf-8")
     print(text)
     return 0
 
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(description="Measure Keygrove's token endpoint beside a peer.")
+    quick = {"rounds": 1, "seconds": 2, "curve_rounds": 1, "curve_seconds": 1, "most_keys": 200_000}
+    parser.add_argument("--quick", action="store_true", help=f"for trying: other defaults {quick}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="length of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="length of each load")
+    parser.add_argument("--curve-rounds", type=int, default=3, help="rounds of the curves and of the nodes")
+    parser.add_argument("--curve-seconds", type=int, default=2, help="length of each load of a curve")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--keys", type=int, default=100_000)
-    parser.add_argument("--port", type=int, default=18440, help="the first of three free ports")
+    parser.add_argument("--many-keys", type=int, default=100_000)
+    parser.add_argument("--most-keys", type=int, default=1_000_000)
+    parser.add_argument("--port", type=int, default=18440, help="the first of 14 free ports")
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(**quick)
     return Options(**vars(parser.parse_args()))
-
-
-def _time_start(plan: Plan) -> float:
-    server = start(plan)
-    server.stop()
-    return server.ready_s
-
-
-@contextlib.contextmanager
-def _running(plans: list[Plan]) -> Iterator[list[Server]]:
-    with contextlib.ExitStack() as stack:
-        running = []
-        for plan in plans:
-            server = start(plan)
-            stack.callback(server.stop)
-            running.append(server)
-        yield running
-
-
-def _round(number: int, running: list[Server], options: Options) -> report.Round:
-    turn = number % len(running)
-    measured = {}
-    before = _raw(options)
-    for server in running[turn:] + running[:turn]:
-        seen, server_cpu_s, others_cpu_s = _load(server, number, options)
-        after = _raw(options)
-        found = report.Measured(
-            load=seen,
-            server_cpu_s=server_cpu_s,
-            others_share=others_cpu_s / (seen.seconds * machine.cores()),
-            raw=(before, after),
-        )
-        measured[server.plan.name] = found
-        before = after
-        _say(
-            f"round {number + 1}: {server.plan.name}: {seen.per_second:,.0f} a second, "
-            f"{found.ratio:.2f} of raw signing ({found.cpu_ratio:.2f} by processor time)"
-        )
-    return report.Round(measured)
-
-
-def _raw(options: Options) -> raw_signing.Signing:
-    return raw_signing.measure(options.seconds / 2, machine.cores())
-
-
-def _load(server: Server, number: int, options: Options) -> tuple[Load, float, float]:
-    """One load on one server; the processor time in seconds of the server and of programs not concerned."""
-    plan = server.plan
-    # Each round begins elsewhere in the file, so that many keys are really many.
-    skip = number * options.keys // options.rounds
-    request = tokens.sample(plan.bodies, skip)
-    drive(plan.token_url, plan.bodies, skip=skip, seconds=_WARM_UP_S, connections=options.connections)
-    tokens.check(plan.token_url, plan.jwks_url, request, keys.AUDIENCE)
-    busy_s, cpu_s = machine.busy_s(), server.cpu_s()
-    seen = drive(
-        plan.token_url, plan.bodies, skip=skip, seconds=options.seconds, connections=options.connections
-    )
-    busy_s, cpu_s = machine.busy_s() - busy_s, server.cpu_s() - cpu_s
-    tokens.check(plan.token_url, plan.jwks_url, request, keys.AUDIENCE)
-    return seen, cpu_s, max(0.0, busy_s - cpu_s - seen.client_cpu_s)
 
 
 def _say(text: str) -> None:

@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import keys, machine
+from bench.database import PostgresServer, pid
 from keygrove.config.loading import load as load_config
+from keygrove.config.template import template
 
 WORKERS = 2
 PEER = Path(__file__).parent / "peers" / "node-oidc-provider"
 _KEYGROVE = Path(sys.executable).with_name("keygrove")
-_START_TIMEOUT_S = 30
+_START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 15
 _POLL_S = 0.004
 
@@ -28,9 +31,14 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How to run one server. `bodies` is a file with a token request a line; `ready_url` answers 200."""
+    """How to run one server. `bodies` is a file with a token request a line; `ready_url` answers 200.
+
+    `database_pid` is the parent process of the database server when there is one.
+    """
 
     name: str
+    algorithm: str = "RS256"
+    database_pid: int | None = None
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
@@ -53,8 +61,12 @@ class Server:
         return machine.children(self.process.pid)
 
     def cpu_s(self) -> float:
-        """Processor time of all its processes so far, in seconds."""
-        return machine.cpu_s([self.process.pid, *self.worker_pids()])
+        """Processor time of all its processes so far, in seconds, without its database."""
+        return machine.cpu_s(self.process.pid)
+
+    def database_cpu_s(self) -> float:
+        """Processor time of its database's processes so far, in seconds; 0 when it has none."""
+        return 0.0 if self.plan.database_pid is None else machine.cpu_s(self.plan.database_pid)
 
     def worker_mib(self) -> float:
         """Resident memory of the largest worker, in MiB."""
@@ -95,6 +107,24 @@ def start(plan: Plan) -> Server:
     raise ServerFailed(f"{plan.name} did not start:\n{log_text[-2000:]}")
 
 
+def time_start(plan: Plan) -> float:
+    """Start a server and stop it; the time to its first good answer, in seconds. Raises ServerFailed."""
+    server = start(plan)
+    server.stop()
+    return server.ready_s
+
+
+@contextmanager
+def running(plans: Sequence[Plan]) -> Iterator[list[Server]]:
+    """All of them started, and stopped in the end. Raises ServerFailed."""
+    with ExitStack() as stack:
+        servers = []
+        for plan in plans:
+            servers.append(start(plan))
+            stack.callback(servers[-1].stop)
+        yield servers
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
@@ -103,36 +133,50 @@ def _answers(url: str) -> bool:
         return False
 
 
-def keygrove(name: str, folder: Path, port: int, key_count: int) -> tuple[Plan, float]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server lives: a folder that does not exist yet, and a port of this machine."""
+
+    folder: Path
+    port: int
+
+
+def keygrove(
+    name: str,
+    place: Place,
+    *,
+    key_count: int,
+    algorithm: str = "RS256",
+    postgres: PostgresServer | None = None,
+) -> tuple[Plan, float]:
     """Keygrove with a database of its own that holds `key_count` keys, and its first start in seconds."""
+    folder = place.folder
     folder.mkdir()
-    issuer = f"http://127.0.0.1:{port}"
+    database = f"sqlite:///{folder}/data/keygrove.db"
+    if postgres is not None:
+        database = postgres.url(postgres.new_database())
+    issuer = f"http://127.0.0.1:{place.port}"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KEYGROVE_")} | {
         "KEYGROVE_DATA_DIR": str(folder / "data"),
-        "KEYGROVE_DATABASE": f"sqlite:///{folder}/data/keygrove.db",
+        "KEYGROVE_DATABASE": database,
         "KEYGROVE_ISSUER": issuer,
     }
+    # The sample catalogue, with the algorithm of this server's tokens.
+    catalogue = template().replace('"RS256"', f'"{algorithm}"')
+    (folder / "keygrove.toml").write_text(catalogue, encoding="utf-8")
     plan = Plan(
         name=name,
-        command=(
-            str(_KEYGROVE),
-            "serve",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            str(WORKERS),
-        ),
+        command=_serve(place.port, WORKERS),
         environment=environment,
         folder=folder,
         token_url=f"{issuer}/oauth2/token",
         jwks_url=f"{issuer}/.well-known/jwks.json",
         ready_url=f"{issuer}/readyz",
         bodies=folder / "bodies.txt",
+        algorithm=algorithm,
+        database_pid=None if postgres is None else pid(postgres),
     )
-    server = start(plan)
-    server.stop()
+    first_start_s = time_start(plan)
     company = _command(plan, "company", "create", "Bench")["id"]
     if key_count == 1:
         key = _command(
@@ -140,9 +184,26 @@ def keygrove(name: str, folder: Path, port: int, key_count: int) -> tuple[Plan, 
         )
         plan.bodies.write_text(keys.body(key["client_id"], key["client_secret"]) + "\n", encoding="ascii")
     else:
-        config = load_config(environ=environment, folder=folder)
-        keys.fill(config, company, key_count, plan.bodies)
-    return plan, server.ready_s
+        keys.fill(load_config(environ=environment, folder=folder), company, key_count, plan.bodies)
+    return plan, first_start_s
+
+
+def node(plan: Plan, number: int, port: int) -> Plan:
+    """One more Keygrove of one worker on the database of another, as if on a machine of its own."""
+    address = f"http://127.0.0.1:{port}"
+    return replace(
+        plan,
+        name=f"{plan.name}, node {number}",
+        command=_serve(port, 1),
+        token_url=f"{address}/oauth2/token",
+        jwks_url=f"{address}/.well-known/jwks.json",
+        ready_url=f"{address}/readyz",
+    )
+
+
+def _serve(port: int, workers: int) -> tuple[str, ...]:
+    flags = {"--host": "127.0.0.1", "--port": port, "--workers": workers}
+    return (str(_KEYGROVE), "serve", *(str(word) for flag in flags.items() for word in flag))
 
 
 def _command(plan: Plan, *words: str) -> dict[str, str]:
@@ -158,8 +219,9 @@ def _command(plan: Plan, *words: str) -> dict[str, str]:
     return answer
 
 
-def node_oidc_provider(name: str, folder: Path, port: int) -> Plan:
+def node_oidc_provider(name: str, place: Place) -> Plan:
     """The peer with one client, in memory."""
+    folder, port = place.folder, place.port
     folder.mkdir()
     issuer = f"http://127.0.0.1:{port}"
     client_id, client_secret = "bench", secrets.token_urlsafe(32)

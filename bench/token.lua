@@ -1,15 +1,20 @@
--- Token requests for wrk, over and over, each with the next body of a file.
--- Arguments: a file with one form body a line, and how many lines to skip at first.
+-- Token requests for wrk, over and over, each with the next body of some lines of a file.
+-- Arguments: a file with one form body a line, how many lines to skip at first, how many to use. The file's end is
+-- followed by its beginning.
 
 local requests = {}
-local position
+local position = 0
 
 function init(arguments)
   local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
+  local bodies = {}
   for body in io.lines(arguments[1]) do
-    requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+    bodies[#bodies + 1] = body
   end
-  position = tonumber(arguments[2]) % #requests
+  local skip = tonumber(arguments[2])
+  for number = 1, math.min(tonumber(arguments[3]), #bodies) do
+    requests[number] = wrk.format("POST", nil, headers, bodies[(skip + number - 1) % #bodies + 1])
+  end
   -- What it took to get ready is no part of the load.
   io.write(string.format('{"prepared_cpu_s":%.3f}\n', os.clock()))
 end

@@ -15,13 +15,18 @@ class NotGenuine(Exception):
     """A server answered with something else than a fresh, well signed access token."""
 
 
-def check(token_url: str, jwks_url: str, body: str, audience: str) -> None:
-    """Get one token and verify it against the server's published keys. Raises NotGenuine."""
+def issue(token_url: str, body: str) -> str:
+    """Get one access token."""
     with urllib.request.urlopen(token_url, data=body.encode(), timeout=_TIMEOUT_S) as answer:
-        issued = json.load(answer)
+        return str(json.load(answer)["access_token"])
+
+
+def check(token_url: str, jwks_url: str, body: str, audience: str, algorithm: str) -> None:
+    """Get one token and verify it against the server's published keys. Raises NotGenuine."""
+    issued = issue(token_url, body)
     with urllib.request.urlopen(jwks_url, timeout=_TIMEOUT_S) as answer:
         keys = KeySet.import_key_set(json.load(answer))
-    token = jwt.decode(issued["access_token"], keys, algorithms=["RS256"])
+    token = jwt.decode(issued, keys, algorithms=[algorithm])
     now = time.time()
     if token.header.get("typ") != "at+jwt" or token.claims["aud"] != audience:
         raise NotGenuine(f"{token_url}: {token.header}")
