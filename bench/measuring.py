@@ -1,5 +1,6 @@
 """One measurement: a load, and raw signing right before and right after it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -92,9 +93,11 @@ class Stopwatch:
         skip = self._turn * (len(servers) + 1) * WINDOW
         drive(urls, plan.bodies, skip=skip - WINDOW // 2, seconds=_WARM_UP_S, connections=connections)
         self._check(servers, skip)
-        used_s = _used(servers)
+        before_s = _used(servers)
         load = drive(urls, plan.bodies, skip=skip, seconds=self.seconds, connections=connections)
-        server_s, database_s, busy_s = (now - then for now, then in zip(_used(servers), used_s, strict=True))
+        server_s, database_s, busy_s, elapsed_s = (
+            now - then for now, then in zip(_used(servers), before_s, strict=True)
+        )
         self._check(servers, skip)
         after = self._before = self._raw()
         ours_s = server_s + database_s + load.client_cpu_s + load.prepared_cpu_s
@@ -103,7 +106,7 @@ class Stopwatch:
             load=load,
             server_cpu_s=server_s,
             database_cpu_s=database_s,
-            others_share=others_s / (load.seconds * machine.cores()),
+            others_share=others_s / (elapsed_s * machine.cores()),
             raw=(before, after),
         )
 
@@ -117,6 +120,7 @@ class Stopwatch:
             tokens.check(plan.token_url, plan.jwks_url, body, keys.AUDIENCE, plan.algorithm)
 
 
-def _used(servers: Sequence[Server]) -> tuple[float, float, float]:
-    """Processor time so far in seconds: of the servers, of their one database, of the whole machine."""
-    return sum(server.cpu_s() for server in servers), servers[0].database_cpu_s(), machine.busy_s()
+def _used(servers: Sequence[Server]) -> tuple[float, float, float, float]:
+    """Processor time so far of the servers, of their one database, of the whole machine; and the time now."""
+    cpu_s = sum(server.cpu_s() for server in servers)
+    return cpu_s, servers[0].database_cpu_s(), machine.busy_s(), time.perf_counter()
