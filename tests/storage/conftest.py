@@ -42,7 +42,7 @@ class Store(Protocol):
 class SqliteStore:
     """A SQLite file."""
 
-    patience_s = 0.2
+    patience_s = 1.0
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "keygrove.db"
