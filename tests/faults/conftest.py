@@ -66,6 +66,22 @@ def idle(tmp_path: Path, database: str) -> Node:
 
 
 @pytest.fixture(scope="session")
+def calm_nodes(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, postgres: PostgresServer, template: str
+) -> dict[str, Node]:
+    """As `idle`, for tests that break nothing."""
+    file = shutil.copy(sqlite_template, tmp_path_factory.mktemp("calm") / "keygrove.db")
+    urls = {"sqlite": f"sqlite:///{file}", "postgres": postgres.url(postgres.new_database(template))}
+    return {kind: new_node(tmp_path_factory.mktemp(kind), url) for kind, url in urls.items()}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def calm(request: pytest.FixtureRequest, calm_nodes: dict[str, Node]) -> Node:
+    """A node on each kind of database, not started, which every such test leaves as it is."""
+    return calm_nodes[request.param]
+
+
+@pytest.fixture(scope="session")
 def lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Two workers on SQLite."""
     folder = tmp_path_factory.mktemp("lite")

@@ -43,7 +43,8 @@ class Node(RunningServer):
     def kill(self) -> None:
         """Take every process away at once, as a power cut does."""
         children = self.children()
-        self.process.kill()
+        if self.process.poll() is None:
+            self.process.kill()
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -114,7 +115,7 @@ def running_node(
     try:
         yield node
     finally:
-        node.stop()
+        node.kill()
 
 
 def new_node(

@@ -20,13 +20,13 @@ HOUR_S, YEAR_S = 3600, 365 * 24 * 3600
 FEBRUARY_2038, MARCH_2100 = 2_149_000_000, 4_107_600_000
 
 
-def test_f13_a_clock_that_jumps_under_load_breaks_no_token(idle: Node) -> None:
+def test_f13_a_clock_that_jumps_under_load_breaks_no_token(calm: Node) -> None:
     """Back and forth: a token lives for an hour from the moment the clock shows."""
 
     async def run() -> None:
         clock = Clock()
         began = clock.now
-        async with opened(idle.environ, clock) as house:
+        async with opened(calm.environ, clock) as house:
             for jump in (0, -5, HOUR_S, -HOUR_S, 10 * YEAR_S, -5, 0):
                 clock.now = began + jump
                 status, body = await ask(house, key)
@@ -34,33 +34,33 @@ def test_f13_a_clock_that_jumps_under_load_breaks_no_token(idle: Node) -> None:
                 said = claims(body)
                 assert (said["iat"], said["exp"]) == (int(clock.now), int(clock.now) + 3600)
 
-    key = idle.new_key()
+    key = calm.new_key()
     asyncio.run(run())
 
 
-def test_f13_what_was_removed_stays_removed_when_the_clock_steps_back(idle: Node) -> None:
+def test_f13_what_was_removed_stays_removed_when_the_clock_steps_back(calm: Node) -> None:
     """A removal is a fact, not a time."""
 
     async def run() -> list[int]:
         clock, found = Clock(), []
-        async with opened(idle.environ, clock) as house:
+        async with opened(calm.environ, clock) as house:
             await integrations.remove_key(house.management, OPERATOR, key.company_id, key.client_id)
             for jump in (-5, -HOUR_S, -10 * YEAR_S):
                 clock.now += jump
                 found.append((await ask(house, key))[0])
         return found
 
-    key = idle.new_key()
+    key = calm.new_key()
     assert asyncio.run(run()) == [401, 401, 401]
 
 
-def test_f13_a_small_step_signs_nobody_out_and_lets_nobody_stay(idle: Node) -> None:
+def test_f13_a_small_step_signs_nobody_out_and_lets_nobody_stay(calm: Node) -> None:
     """Five seconds back or an hour ahead: still signed in; signed out stays signed out."""
-    idle.new_person("ana@acme.example")
+    calm.new_person("ana@acme.example")
 
     async def run() -> None:
         clock = Clock()
-        async with opened(idle.environ, clock) as house:
+        async with opened(calm.environ, clock) as house:
             entered = await sign_in.sign_in(
                 house.management,
                 email="ana@acme.example",
@@ -94,16 +94,16 @@ def test_f13_a_large_step_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize("now", [FEBRUARY_2038, MARCH_2100])
-def test_f34_far_years_make_no_difference(idle: Node, now: int) -> None:
+def test_f34_far_years_make_no_difference(calm: Node, now: int) -> None:
     """Seconds do not end in 2038, and 2100 has no 29 February."""
 
     async def run() -> None:
-        async with opened(idle.environ, Clock(now)) as house:
+        async with opened(calm.environ, Clock(now)) as house:
             status, body = await ask(house, key)
             assert status == 200
             assert claims(body)["exp"] == now + 3600
 
-    key = idle.new_key()
+    key = calm.new_key()
     asyncio.run(run())
 
 
@@ -129,7 +129,7 @@ print(time_text(1774745999), Scope.parse("BOOKING.READ i I"))
     assert (done.stdout.strip(), done.stderr) == ("2026-03-29T00:59:59Z BOOKING.READ i I", "")
 
 
-def test_f29_no_name_is_looked_up_on_the_way_to_a_token(idle: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f29_no_name_is_looked_up_on_the_way_to_a_token(calm: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name service may be away for as long as it likes."""
     original = socket.getaddrinfo
 
@@ -141,9 +141,9 @@ def test_f29_no_name_is_looked_up_on_the_way_to_a_token(idle: Node, monkeypatch:
         return original(host, *rest, **options)
 
     async def run() -> int:
-        async with opened(idle.environ, Clock()) as house:
+        async with opened(calm.environ, Clock()) as house:
             return (await ask(house, key))[0]
 
-    key = idle.new_key()
+    key = calm.new_key()
     monkeypatch.setattr(socket, "getaddrinfo", only_addresses)
     assert asyncio.run(run()) == 200

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.nodes import KILLS, Node, execute, new_node, restart
+from faults.nodes import KILLS, Node, execute, new_node, restart, rows
 from keygrove.storage import schema
 from keygrove.storage.opening import open_database
 from keygrove.storage.postgres import PostgresDatabase
@@ -59,32 +59,17 @@ def serve(node: Node, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def signing_keys(node: Node) -> int:
-    """How many signing keys there are."""
-
-    async def count() -> int:
-        database = await open_database(node.environ["KEYGROVE_DATABASE"])
-        try:
-            async with database.transaction() as tx:
-                return len(await tx.all("select kid from signing_keys"))
-        finally:
-            await database.close()
-
-    return asyncio.run(count())
-
-
 @pytest.mark.parametrize("how", ["missing", "wrong"])
-def test_f22_another_master_key_refuses_to_start(idle: Node, how: str) -> None:
+def test_f22_another_master_key_refuses_to_start(tmp_path: Path, sqlite_database: str, how: str) -> None:
     """In words that say what to do; no new signing key is made in silence."""
+    node = new_node(tmp_path / "node", sqlite_database)
     if how == "missing":
-        (Path(idle.environ["KEYGROVE_DATA_DIR"]) / "master.key").unlink()
-        done = serve(idle)
-    else:
-        done = serve(idle, KEYGROVE_MASTER_KEY="ab" * 32)
+        (Path(node.environ["KEYGROVE_DATA_DIR"]) / "master.key").unlink()
+    done = serve(node, **({"KEYGROVE_MASTER_KEY": "ab" * 32} if how == "wrong" else {}))
     assert done.returncode == 1
     assert "master key" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-    assert signing_keys(idle) == 1
+    assert len(rows(node, "select kid from signing_keys")) == 1
 
 
 def cut_in_half(path: Path) -> None:
@@ -213,11 +198,11 @@ def test_f18_a_node_goes_on_when_the_next_version_has_changed_the_schema(node: N
     assert ask_for_token(node, before).status_code == 200
 
 
-def test_f05_commits_are_synced_to_the_disk(idle: Node) -> None:
+def test_f05_commits_are_synced_to_the_disk(calm: Node) -> None:
     """On SQLite because we say so, on PostgreSQL because it is asked."""
 
     async def durability() -> list[object]:
-        database = await open_database(idle.environ["KEYGROVE_DATABASE"])
+        database = await open_database(calm.environ["KEYGROVE_DATABASE"])
         try:
             if isinstance(database, SqliteDatabase):
                 pragma = "select synchronous from pragma_synchronous"
