@@ -83,7 +83,7 @@ def _introduction(results: Results) -> list[str]:
         "node-oidc-provider has its in-memory adapter. PostgreSQL has its own defaults, durable commits "
         "among them, and 64 MB of shared buffers.",
         "- With more than one key, every request of a load is for another key, in random order, and "
-        f"{MOST_ASKED:,} of the keys are asked for in all. So each second as many rows of last use and of "
+        f"{MOST_ASKED:,} keys at most are asked for in all. So each second as many rows of last use and of "
         "the hour's counts are written as tokens were issued.",
         "- Ratio: tokens a second over the raw rate, which is how many RSA-2048 signatures `cryptography` "
         "alone makes on all cores, measured right before and right after each load.",
