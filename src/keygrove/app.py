@@ -185,12 +185,13 @@ class Application:
             log.error("cannot start", extra={"reason": str(error)})
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        upkeep = asyncio.create_task(run_duties(duties(house, self._config)))
+        stop = asyncio.Event()
+        upkeep = asyncio.create_task(run_duties(duties(house, self._config), stop))
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        upkeep.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await upkeep
+        # A duty that is under way ends first: half-way, nobody could tell what it has written.
+        stop.set()
+        await upkeep
         with contextlib.suppress(DatabaseUnavailable):
             await house.server.usage.flush(house.database)
         await house.database.close()

@@ -41,24 +41,30 @@ class ClockWatch:
             log.warning("the clock was set", extra={"step_s": round(step, 1)})
 
 
-async def run_duties(duties: Sequence[Duty]) -> None:
-    """Do every duty until canceled, first when its time has passed once.
+async def run_duties(duties: Sequence[Duty], stop: asyncio.Event) -> None:
+    """Do every duty until told to stop, first when its time has passed once; one under way then is finished.
 
-    A duty that fails is logged and done again at its next time; the others go on. Raises nothing else than
-    CancelledError.
+    A duty that fails is logged and done again at its next time; the others go on. Raises nothing.
     """
     async with asyncio.TaskGroup() as group:
         for duty in duties:
-            group.create_task(_repeat(duty), name=duty.name)
+            group.create_task(_repeat(duty, stop), name=duty.name)
 
 
-async def _repeat(duty: Duty) -> None:
-    while True:
-        # Workers and nodes that started together do not all come at the same moment.
-        await asyncio.sleep(duty.every_s * random.uniform(0.7, 1.0))  # noqa: S311 - this guards nothing
+async def _repeat(duty: Duty, stop: asyncio.Event) -> None:
+    # Workers and nodes that started together do not all come at the same moment.
+    while not await _told(stop, within_s=duty.every_s * random.uniform(0.7, 1.0)):  # noqa: S311 - guards nothing
         try:
             await duty.act()
         except DatabaseUnavailable as error:
             log.warning("a duty waits for the database", extra={"duty": duty.name, "reason": str(error)})
         except Exception:
             log.exception("a duty failed", extra={"duty": duty.name})
+
+
+async def _told(stop: asyncio.Event, *, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            return await stop.wait()
+    except TimeoutError:
+        return False

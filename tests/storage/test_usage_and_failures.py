@@ -1,11 +1,14 @@
 """Usage and failures are added up from every worker and node, on every database."""
 
+from contextlib import AbstractAsyncContextManager
+
 import pytest
 
+from keygrove.endpoints import usage as books
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.usage import KEPT_S, UsageBook, purge
 from keygrove.storage import failures, usage
-from keygrove.storage.database import Database, DatabaseUnavailable
+from keygrove.storage.database import Database, DatabaseUnavailable, Transaction
 from keygrove.storage.usage import Hour
 from storage.conftest import Store
 
@@ -57,6 +60,55 @@ async def test_what_could_not_be_written_is_kept(database: Database, store: Stor
     await book.flush(database)
     assert await hours_of(database, "c") == [Hour(NOON, 2, 0)]
     assert (await last_use(store))[0][3] == "b"
+
+
+class Failing:
+    """A database that is away once it has begun so many transactions."""
+
+    def __init__(self, database: Database, after: int) -> None:
+        self._database = database
+        self._left = after
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction."""
+        if not self._left:
+            raise DatabaseUnavailable("it is away")
+        self._left -= 1
+        return self._database.transaction()
+
+    async def check(self) -> None:
+        """Return."""
+
+    async def close(self) -> None:
+        """Leave the real one open."""
+
+
+@pytest.mark.parametrize("written", range(7))
+async def test_every_slice_counts_once_wherever_it_fails(
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """No transaction grows with the number of keys, and what is written is not written again."""
+    monkeypatch.setattr(books, "_SLICE", 2)
+    book = UsageBook()
+    names = ["a", "b", "c", "d", "e"]
+    for name in names:
+        book.issued(name, now=NOON, address="192.0.2.1", user_agent="first")
+        book.refused(name, now=NOON)
+    if written < 6:
+        with pytest.raises(DatabaseUnavailable):
+            await book.flush(Failing(database, written))
+    else:
+        await book.flush(Failing(database, written))
+    assert len(store.query("select client_id from usage_hours")) == min(2 * written, 5)
+    book.issued("e", now=NOON, address="192.0.2.1", user_agent="second")
+    await book.flush(database)
+    for name in names[:-1]:
+        assert await hours_of(database, name) == [Hour(NOON, 1, 1)]
+    assert await hours_of(database, "e") == [Hour(NOON, 2, 1)]
+    assert [(use[0], use[3]) for use in await last_use(store)] == [
+        *((name, "first") for name in names[:-1]),
+        ("e", "second"),
+    ]
 
 
 async def test_nothing_counted_writes_nothing(database: Database, store: Store) -> None:

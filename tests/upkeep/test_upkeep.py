@@ -22,13 +22,14 @@ def anyio_backend() -> str:
 
 async def run_until(done: Callable[[], bool], *duties: Duty) -> None:
     """Run duties until something is so, then stop them as a server that shuts down does."""
-    task = asyncio.create_task(run_duties(duties))
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_duties(duties, stop))
     deadline = time.monotonic() + 20
     while not done():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    stop.set()
+    async with asyncio.timeout(5):
         await task
 
 
@@ -67,16 +68,22 @@ async def test_a_failing_duty_is_logged_and_done_again(caplog: pytest.LogCapture
     assert levels == {("away", logging.WARNING, True), ("wrong", logging.ERROR, False)}
 
 
-async def test_a_slow_duty_holds_up_nobody_and_can_be_stopped() -> None:
-    """It is canceled in the middle of its work."""
-    ended: list[str] = []
+async def test_a_slow_duty_holds_up_nobody_and_is_finished() -> None:
+    """It is not cut off in the middle of its work, and not begun again."""
+    done: list[str] = []
     times: list[float] = []
 
-    async def hang() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.append("hang")
+    async def work() -> None:
+        done.append("begun")
+        await asyncio.sleep(0.5)
+        done.append("ended")
 
-    await run_until(lambda: len(times) > 5, Duty("hang", 0.01, hang), Duty("count", 0.02, counting(times)))
-    assert ended == ["hang"]
+    await run_until(lambda: len(times) > 5, Duty("work", 0.01, work), Duty("count", 0.02, counting(times)))
+    assert done == ["begun", "ended"]
+
+
+async def test_duties_that_wait_are_stopped_at_once() -> None:
+    """A server does not wait an hour for an hourly duty."""
+    times: list[float] = []
+    await run_until(lambda: True, Duty("seldom", 3600, counting(times)))
+    assert times == []
