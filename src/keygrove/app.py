@@ -20,7 +20,7 @@ from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.usage import UsageBook, purge
 from keygrove.logs import configure
-from keygrove.management import signing_keys
+from keygrove.management import retention, signing_keys
 from keygrove.management.context import Management
 from keygrove.management.signing_keys import CurrentKeyring
 from keygrove.protocol.metadata import TOKEN_PATH
@@ -139,6 +139,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
 
     async def forget() -> None:
         await purge(house.database, now=management.now())
+        await retention.forget(management)
 
     async def reload() -> None:
         await keyring.reload(now=management.now())
@@ -151,7 +152,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
         Duty("watch the clock", 10, ClockWatch().look),
         Duty("write down usage", 1, flush),
         Duty("share failures", 1, share),
-        Duty("forget old usage", 3600, forget),
+        Duty("forget what has ended", 3600, forget),
         Duty("reload signing keys", RELOAD_S, reload),
         Duty("rotate signing keys", 60, rotate),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from keygrove.management import companies, people, sign_in
+from keygrove.management import companies, people, retention, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, Throttled
@@ -315,4 +315,5 @@ class TestThrottling:
         await fail(m)
         clock.pass_by(3 * 3600)
         await enter(m)
+        await retention.forget(m)
         assert journal.everything_stored().count('INSERT INTO "sign_in_attempts"') == 1

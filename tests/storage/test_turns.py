@@ -1,39 +1,38 @@
-"""Turns: what two transactions must not do at the same time, on a database that lets both write."""
+"""Turns: alone until the transaction ends, on every database."""
 
 import asyncio
 
 import pytest
 
-from keygrove.storage import companies
-from keygrove.storage.companies import Company
+from keygrove.storage import turns
 from keygrove.storage.database import Database
+from storage.conftest import Store
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_company_is_held_by_one_at_a_time(database: Database) -> None:
-    """Everybody who holds it finds what those before have written."""
-    async with database.transaction() as tx:
-        await companies.insert(tx, Company(id="c1", slug="acme", name="0", created_at_s=0))
+async def test_whoever_has_a_turn_is_alone_with_it(database: Database) -> None:
+    """Nobody enters before the one inside has left."""
+    inside, most = 0, 0
 
-    async def add_one() -> None:
+    async def enter() -> None:
+        nonlocal inside, most
         async with database.transaction() as tx:
-            assert await companies.hold(tx, "c1")
-            row = await tx.one("select name from companies where company_id = $1", "c1")
-            assert row is not None
-            await asyncio.sleep(0)
-            await tx.run(
-                "update companies set name = $1 where company_id = $2", str(int(row["name"]) + 1), "c1"
-            )
+            await turns.take(tx, "door", at_s=1)
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.005)
+            inside -= 1
 
-    await asyncio.gather(*(add_one() for _ in range(8)))
+    await asyncio.gather(*(enter() for _ in range(8)))
+    assert most == 1
+
+
+async def test_old_turns_are_forgotten(database: Database, store: Store) -> None:
+    """A name that nobody waits for any more leaves no row."""
+    for name, at_s in (("old", 1), ("new", 5)):
+        async with database.transaction() as tx:
+            await turns.take(tx, name, at_s=at_s)
     async with database.transaction() as tx:
-        held = await companies.by_id(tx, "c1")
-    assert held is not None
-    assert held.name == "8"
-
-
-async def test_a_company_that_is_not_there_is_held_by_nobody(database: Database) -> None:
-    """Then there is nothing to wait for."""
-    async with database.transaction() as tx:
-        assert not await companies.hold(tx, "c1")
+        assert await turns.forget(tx, before_s=5) == 1
+    assert store.query("select name from turns") == [("new",)]

@@ -29,6 +29,7 @@ from keygrove.web.visits import SignInNeeded, management
 log = logging.getLogger("keygrove.backoffice")
 Handler = Callable[[Request, Any], Awaitable[Response]]
 RETRY_S = 5
+_UNCERTAIN = "We can't say whether your change was saved: look before you repeat it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,7 @@ _TROUBLES = {
     429: Trouble("Too many attempts", ("Nothing was changed. Wait a minute, then try again.",)),
     500: Trouble(
         "This did not work, and it is our fault",
-        (
-            "We can't say whether your change was saved: look before you repeat it.",
-            "The details are in the server's log.",
-        ),
+        (_UNCERTAIN, "The details are in the server's log."),
     ),
     503: Trouble(
         "Backoffice is busy right now",
@@ -97,7 +95,7 @@ def exception_handlers() -> dict[Any, Handler]:
         Invalid: _invalid,
         Throttled: _throttled,
         TooBusy: _busy,
-        DatabaseUnavailable: _busy,
+        DatabaseUnavailable: _unavailable,
         Exception: _bug,
     }
 
@@ -145,6 +143,13 @@ async def _throttled(request: Request, error: Throttled) -> Response:
 async def _busy(request: Request, error: Exception) -> Response:
     log.warning("busy", extra={"reason": type(error).__name__, "request_id": request.state.request_id})
     return trouble(request, Answer(status=503, headers={"Retry-After": str(RETRY_S)}))
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    # A commit may have been made although its answer was lost.
+    log.warning("busy", extra={"reason": type(error).__name__, "request_id": request.state.request_id})
+    lines = (_UNCERTAIN,) if request.method == "POST" else ()
+    return trouble(request, Answer(status=503, lines=lines, headers={"Retry-After": str(RETRY_S)}))
 
 
 async def _bug(request: Request, _error: Exception) -> Response:

@@ -10,5 +10,6 @@ sign_in          sessions, the recent-sign-in check, throttling
 setup            the one-time link of the first run
 signing_keys     the issuer's keys: made, rotated, revoked, opened from the vault
 usage            what keys do, in days
+retention        forgets what has ended
 record           writes the journal
 """

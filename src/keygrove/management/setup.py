@@ -7,7 +7,7 @@ from keygrove.management.errors import Fault, Invalid, LinkExpired, NotFound
 from keygrove.management.names import clean_name
 from keygrove.management.sign_in import NewSession
 from keygrove.storage import people as stored_people
-from keygrove.storage import sessions
+from keygrove.storage import sessions, turns
 
 LINK_LIFE_S = 30 * 60
 _SETUP = Actor(kind="system", id="setup", name="Set-up link", role="admin")
@@ -71,9 +71,10 @@ async def complete(
     if faults or prepared is None:
         raise Invalid(*faults)
     async with m.database.transaction() as tx:
+        await turns.take(tx, "setup", at_s=m.now())
         if not await sessions.use_setup_link(tx, m.digests.of("setup_link", token), now_s=m.now()):
             raise LinkExpired("This link was used or has expired.")
-        # Asked again under the writer's turn: two links could be filled in at once.
+        # Asked again, alone now: two links could be filled in at once.
         if await stored_people.exist(tx):
             raise NotFound("Keygrove is set up already.")
         company = await companies.add(tx, m, _SETUP, company_name)

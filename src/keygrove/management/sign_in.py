@@ -9,7 +9,7 @@ from keygrove.management.context import Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, Throttled, TooBusy
 from keygrove.management.people import email_key, password_is_right
 from keygrove.management.record import record
-from keygrove.storage import people, sessions
+from keygrove.storage import people, sessions, turns
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Account, Membership, Person
 from keygrove.storage.sessions import Failures, StoredSession
@@ -19,6 +19,7 @@ ABSOLUTE_S = 12 * 3600
 RECENT_S = 600
 _TOUCH_S = 60
 _WINDOW_S = 3600
+ATTEMPTS_KEPT_S = 2 * _WINDOW_S
 WRONG = "E-mail address or password is not right."
 
 
@@ -112,7 +113,6 @@ async def begin(
         await sessions.insert(tx, stored, address=address, user_agent=user_agent[:256])
         if attempt is not None:
             await sessions.mark_success(tx, attempt, at_s=now)
-        await sessions.forget_attempts(tx, before_s=now - 2 * _WINDOW_S)
         await record(tx, m, actor, "person.sign_in", target_id=person.id)
         session = await _session(tx, m, stored, token.reveal())
     return NewSession(token, session)
@@ -165,7 +165,9 @@ async def _attempt(m: Management, *, account: str, address: str) -> str:
     """Note an attempt before its password is looked at: those at one instant all count. Raises Throttled."""
     attempt, now = secrets.token_hex(16), m.now()
     async with m.database.transaction() as tx:
-        # The write comes first: it takes the turn, so that no rival counts at the same time.
+        # One after the other, so that each counts those before it. Accounts first: nobody waits in a circle.
+        await turns.take(tx, f"sign-in of {m.digests.of('turn', account)}", at_s=now)
+        await turns.take(tx, f"sign-in from {address}", at_s=now)
         await sessions.insert_attempt(tx, attempt, account=account[:254], address=address, at_s=now)
         since = now - _WINDOW_S
         by_account = await sessions.failures_of_account(tx, account[:254], since_s=since, besides=attempt)

@@ -12,6 +12,7 @@
     usage                   last use of keys, tokens per key and hour
     failures                failed authentications per minute
     backup, backup_file, backup_snapshot   everything into one file, and back into either database
+    turns                   who is alone with something until the transaction ends
     journal                 who did what, from where; rows are only ever added
 
 One SQL text serves every database: `$1` placeholders, `insert … on conflict`, ids and digests as

@@ -176,6 +176,11 @@ async def remember_creation(tx: Transaction, form_token_digest: str, client_id: 
     return added == 1
 
 
+async def forget_creations(tx: Transaction, *, before_s: int) -> int:
+    """Delete the notes of forms that were sent before."""
+    return await tx.run("delete from creations where created_at_s < $1", before_s)
+
+
 async def created_by_form(tx: Transaction, company_id: str, form_token_digest: str) -> ClientListing | None:
     """The client that a form made earlier, also if it was removed since."""
     row = await tx.one(

@@ -151,6 +151,16 @@ async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
     return await tx.run("delete from sign_in_attempts where at_s < $1", before_s)
 
 
+async def forget(tx: Transaction, *, before_s: int) -> int:
+    """Delete sessions that began before; they have ended."""
+    return await tx.run("delete from sessions where created_at_s < $1", before_s)
+
+
+async def forget_setup_links(tx: Transaction, *, before_s: int) -> int:
+    """Delete set-up links that expired before."""
+    return await tx.run("delete from setup_links where expires_at_s < $1", before_s)
+
+
 async def insert_setup_link(tx: Transaction, token_digest: str, *, expires_at_s: int) -> None:
     """Add a one-time set-up link."""
     await tx.run(

@@ -24,6 +24,13 @@ create table usage_hours (
     primary key (client_id, hour_s)
 );
 create index usage_hours_by_hour on usage_hours (hour_s);
+create table turns (
+    name text primary key,
+    taken_at_s bigint not null
+);
+create index turns_by_time on turns (taken_at_s);
+create index sessions_by_end on sessions (created_at_s);
+create index creations_by_time on creations (created_at_s);
 create table failures (
     bucket text not null,
     minute_s bigint not null,

@@ -1,0 +1,24 @@
+"""Forgets what has ended, so that nothing about people is kept longer than it serves."""
+
+from keygrove.management.context import Management
+from keygrove.management.sign_in import ABSOLUTE_S, ATTEMPTS_KEPT_S
+from keygrove.storage import clients, sessions, turns
+
+_DAY_S = 24 * 3600
+# A page of a new key that is reloaded within a week still says which key it made.
+CREATIONS_KEPT_S = 7 * _DAY_S
+SESSIONS_KEPT_S = ABSOLUTE_S + _DAY_S
+
+
+async def forget(m: Management) -> None:
+    """Delete ended sessions, old sign-in attempts, expired set-up links and notes of forms long sent.
+
+    The journal stays. Raises DatabaseUnavailable.
+    """
+    now = m.now()
+    async with m.database.transaction() as tx:
+        await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S)
+        await sessions.forget_attempts(tx, before_s=now - ATTEMPTS_KEPT_S)
+        await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
+        await clients.forget_creations(tx, before_s=now - CREATIONS_KEPT_S)
+        await turns.forget(tx, before_s=now - _DAY_S)
