@@ -22,7 +22,7 @@ async def counts(m: Management) -> dict[str, int]:
 async def test_what_has_ended_is_forgotten(
     m: Management, acme: Company, clock: Clock, journal: Journal
 ) -> None:
-    """A week later nothing is left of sessions, attempts, links and forms; the journal is as long as before."""
+    """A week later no session, attempt, link or form is left; the journal is as long as before."""
     token = await setup.new_link(m)
     await integrations.create_key(
         m, OPERATOR, acme.id, name="Sync", permissions=["marketing.read"], form_token="once"
