@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from keygrove.storage import postgres
-from keygrove.storage.database import Database, DatabaseUnavailable, Row, UniqueViolation
+from keygrove.storage.database import Database, DatabaseUnavailable, NoSuchTable, Row, UniqueViolation
 from storage.conftest import Store
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
@@ -55,6 +55,15 @@ class TestTransaction:
         async with database.transaction() as tx:
             assert await tx.one("select * from companies") is None
             assert await tx.all("select * from companies") == []
+
+    async def test_a_missing_table_is_told_from_other_mistakes(self, database: Database) -> None:
+        """A missing column is none of the port's errors."""
+        async with database.transaction() as tx:
+            with pytest.raises(NoSuchTable):
+                await tx.one("select 1 as one from nothing_here")
+            with pytest.raises(Exception, match="nothing_here") as mistake:
+                await tx.one("select nothing_here from companies")
+        assert not isinstance(mistake.value, NoSuchTable)
 
     async def test_a_value_may_be_used_twice(self, database: Database) -> None:
         """`$1` is the same wherever it stands."""

@@ -110,6 +110,15 @@ def test_versions_sort_as_text() -> None:
     assert {len(revision) for revision in line} == {4}
 
 
+async def test_no_failure_but_a_missing_table_means_a_new_database(tmp_path: Path) -> None:
+    """Whoever takes a database that cannot be read for an empty one migrates it."""
+    path = tmp_path / "k.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table alembic_version (somebody_elses text)")
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        await found(path)
+
+
 @pytest.mark.parametrize("version", ["0000", ""])
 async def test_an_older_schema_is_refused_with_the_way_out(tmp_path: Path, version: str) -> None:
     """The message names the command."""

@@ -32,11 +32,15 @@ class UniqueViolation(Exception):
     """A write would have made a second row where a unique index allows one. The transaction is lost."""
 
 
+class NoSuchTable(Exception):
+    """A statement names a table that the database does not have."""
+
+
 class Transaction(Protocol):
     """Statements that take effect together or not at all."""
 
     async def one(self, sql: str, *values: Value) -> Row | None:
-        """The first row, or None. Raises DatabaseUnavailable."""
+        """The first row, or None. Raises DatabaseUnavailable, NoSuchTable."""
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row. Raises DatabaseUnavailable."""

@@ -15,7 +15,14 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 
-from keygrove.storage.database import DatabaseUnavailable, Row, Transaction, UniqueViolation, Value
+from keygrove.storage.database import (
+    DatabaseUnavailable,
+    NoSuchTable,
+    Row,
+    Transaction,
+    UniqueViolation,
+    Value,
+)
 
 CONNECTIONS = 8
 PATIENCE_S = 4.0
@@ -300,6 +307,8 @@ async def patiently(work: Awaitable[T]) -> T:
             return await work
     except asyncpg.UniqueViolationError as error:
         raise UniqueViolation(str(error)) from error
+    except asyncpg.UndefinedTableError as error:
+        raise NoSuchTable(str(error)) from error
     except _OUTSIDE_CAUSES as error:
         raise DatabaseUnavailable(_words(error)) from error
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from keygrove.storage.database import Database, DatabaseUnavailable
+from keygrove.storage.database import Database, NoSuchTable
 
 VERSION = 2
 SQLITE = "sqlite:///"
@@ -17,13 +17,14 @@ class SchemaMismatch(Exception):
 
 
 async def version(database: Database) -> int | None:
-    """The number of a database's schema; None when it is new and empty."""
+    """The number of a database's schema; None when it is new and empty.
+
+    Raises DatabaseUnavailable. Only a missing table means a new database: a migration hangs on it.
+    """
     try:
         async with database.transaction() as tx:
             row = await tx.one("select version_num from alembic_version")
-    except DatabaseUnavailable:
-        raise
-    except Exception:  # the table does not exist: each driver says so in its own way
+    except NoSuchTable:
         return None
     return int(row["version_num"] or 0) if row is not None else None
 

@@ -18,6 +18,7 @@ from typing import TypeVar, cast
 from keygrove.storage.database import (
     DatabaseDamaged,
     DatabaseUnavailable,
+    NoSuchTable,
     Row,
     Transaction,
     UniqueViolation,
@@ -292,4 +293,6 @@ def translate(error: sqlite3.Error) -> Exception:
         return UniqueViolation(str(error))
     if name.startswith(_DAMAGE):
         return DatabaseDamaged(str(error))
+    if name == "SQLITE_ERROR" and str(error).startswith("no such table"):
+        return NoSuchTable(str(error))
     return DatabaseUnavailable(str(error)) if name.startswith(_OUTSIDE_CAUSES) else error
