@@ -119,16 +119,27 @@ class TestAnswer:
     async def test_signing_in_and_failing_to_is_on_the_record(
         self, m: Management, ana: Person, journal: Journal
     ) -> None:
-        """Who, from where, with what outcome; also somebody who does not exist."""
+        """Who, from where, with what outcome; of somebody unknown, only that it is the same."""
         await enter(m)
-        await fail(m, email="nobody@acme.example", address=ELSEWHERE)
+        await fail(m, address=ELSEWHERE)
+        for _ in range(2):
+            await fail(m, email="nobody@acme.example", address=ELSEWHERE)
+        unknown = f"unknown {m.digests.of('account', 'nobody@acme.example')[:16]}"
         lines = journal.lines("person.sign_in")
         assert [
             (line["target_id"], line["outcome"], line["address"], line["request_id"]) for line in lines
         ] == [
             (ana.id, "done", HOME, "r1"),
-            ("nobody@acme.example", "refused", ELSEWHERE, "r1"),
+            (EMAIL.casefold(), "refused", ELSEWHERE, "r1"),
+            *[(unknown, "refused", ELSEWHERE, "r1")] * 2,
         ]
+
+    async def test_a_password_typed_as_the_address_is_not_on_the_record(
+        self, m: Management, journal: Journal
+    ) -> None:
+        """Lines of the journal are never deleted."""
+        await fail(m, email=PASSWORD)
+        assert PASSWORD not in str(journal.lines())
 
     async def test_a_suspended_company_does_not_keep_its_people_out(
         self, m: Management, acme: Company

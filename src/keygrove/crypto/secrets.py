@@ -18,7 +18,9 @@ _SECRET_CHARACTERS = 43
 _ID_CHARACTERS = 22
 _CHECKSUM_CHARACTERS = 6
 
-Domain = Literal["client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn"]
+Domain = Literal[
+    "client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn", "account"
+]
 
 
 class Secret:

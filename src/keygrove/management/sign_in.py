@@ -93,8 +93,11 @@ async def sign_in(
     right = await _verify(m, attempt, password, account)
     if account is None or not right or account.person.disabled_at_s is not None:
         actor = Actor(kind="person", id="", name="", role="auditor", address=address, request_id=request_id)
+        # What names no account may be a password typed into the wrong field, and the journal is for ever.
+        key = email_key(email)
+        target = key if account is not None else f"unknown {m.digests.of('account', key)[:16]}"
         async with m.database.transaction() as tx:
-            await record(tx, m, actor, "person.sign_in", target_id=email_key(email), outcome="refused")
+            await record(tx, m, actor, "person.sign_in", target_id=target, outcome="refused")
         raise Invalid(Fault("email", WRONG))
     return await begin(
         m, account.person, attempt=attempt, address=address, user_agent=user_agent, request_id=request_id
