@@ -20,11 +20,10 @@ def health_endpoints(server: AuthorizationServer, version: str) -> dict[str, Cal
         return json_response({"status": "ok"})
 
     async def ready() -> Response:
-        try:
-            await server.database.check()
-        except DatabaseUnavailable:
-            return json_response({"status": "unavailable", "checks": {"database": "down"}}, status=503)
-        return json_response({"status": "ok", "checks": {"database": "ok", "signing_key": "ok"}})
+        checks = {"database": await _database(server), "signing_key": _signing_key(server)}
+        if set(checks.values()) == {"ok"}:
+            return json_response({"status": "ok", "checks": checks})
+        return json_response({"status": "unavailable", "checks": checks}, status=503)
 
     async def about() -> Response:
         return json_response({"name": "keygrove", "version": version})
@@ -42,3 +41,22 @@ def health_endpoints(server: AuthorizationServer, version: str) -> dict[str, Cal
 
     answers = {VERSION: about, **dict.fromkeys(LIVE, live), **dict.fromkeys(READY, ready)}
     return {path: endpoint(answer) for path, answer in answers.items()}
+
+
+async def _database(server: AuthorizationServer) -> str:
+    try:
+        await server.database.check()
+    except DatabaseUnavailable:
+        return "down"
+    return "ok"
+
+
+def _signing_key(server: AuthorizationServer) -> str:
+    """Whether there is a key to sign with for every API."""
+    keyring, now = server.keyring(), int(server.clock())
+    try:
+        for api in server.policy.apis.values():
+            keyring.current(api.signing_algorithm, now)
+    except LookupError:
+        return "missing"
+    return "ok"
