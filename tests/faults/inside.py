@@ -50,7 +50,6 @@ async def ask(house: House, key: Key) -> tuple[int, dict[str, Any]]:
         path="/oauth2/token",
         headers=(("content-type", "application/x-www-form-urlencoded"),),
         body=urlencode(form).encode(),
-        secure=True,
         address="203.0.113.7",
         request_id="r1",
     )

@@ -1,7 +1,6 @@
 """Gives orders to `writer.py`, and remembers what it acknowledged."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -53,7 +52,7 @@ def writing_to(node: Node) -> Iterator[Writer]:
     """The program on a node's database."""
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM)],
-        env={**os.environ, **node.environ},
+        env=node.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
