@@ -6,7 +6,7 @@ from keygrove.management import companies, people, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound
-from keygrove.management.people import Person
+from keygrove.management.people import Member, Person
 from management.conftest import NOW, Journal
 
 PASSWORD = "a clearing in a forest"
@@ -23,6 +23,13 @@ async def add(
 ) -> Person:
     """Add a person."""
     return await people.create(m, OPERATOR, company_id=company.id, email=email, password=password, name=name)
+
+
+async def enter(
+    m: Management, email: str = "ana@acme.example", *, password: str = PASSWORD
+) -> sign_in.NewSession:
+    """Sign in."""
+    return await sign_in.sign_in(m, email=email, password=password, address="")
 
 
 async def fields_refused(
@@ -128,3 +135,65 @@ async def test_disabling_is_on_the_record(m: Management, acme: Company, journal:
     assert [line["target_id"] for line in journal.lines("person.disabled")] == [person.id]
     with pytest.raises(NotFound):
         await people.disable(m, OPERATOR, "kg_pe_nobody")
+
+
+async def test_disabling_ends_sessions_and_enabling_brings_none_back(
+    m: Management, acme: Company, journal: Journal
+) -> None:
+    """A person who may sign in again has to do so."""
+    person = await add(m, acme)
+    token = (await enter(m)).token.reveal()
+    await people.disable(m, OPERATOR, person.id)
+    with pytest.raises(Invalid):
+        await enter(m)
+    await people.enable(m, OPERATOR, person.id)
+    assert await sign_in.find_session(m, token) is None
+    assert (await enter(m)).session.person == person
+    assert [line["target_id"] for line in journal.lines("person.enabled")] == [person.id]
+    with pytest.raises(NotFound):
+        await people.enable(m, OPERATOR, "kg_pe_nobody")
+
+
+async def test_another_password_ends_the_sessions_of_the_old_one(
+    m: Management, acme: Company, journal: Journal
+) -> None:
+    """Of that person only; on the record without the password."""
+    person, other = await add(m, acme), await add(m, acme, "bo@acme.example")
+    token, others = (await enter(m)).token.reveal(), (await enter(m, "bo@acme.example")).token.reveal()
+    await people.set_password(m, OPERATOR, person.id, "another long password")
+    assert await sign_in.find_session(m, token) is None
+    found = await sign_in.find_session(m, others)
+    assert found is not None
+    assert found.person == other
+    with pytest.raises(Invalid):
+        await enter(m)
+    assert (await enter(m, password="another long password")).session.person == person
+    assert [line["target_id"] for line in journal.lines("person.password_set")] == [person.id]
+    assert "another long password" not in journal.everything_stored()
+
+
+async def test_a_password_is_checked_before_it_is_set(m: Management, acme: Company, journal: Journal) -> None:
+    """And nobody has none."""
+    person = await add(m, acme)
+    with pytest.raises(Invalid) as refused:
+        await people.set_password(m, OPERATOR, person.id, "short")
+    assert refused.value.faults[0].field == "password"
+    with pytest.raises(NotFound):
+        await people.set_password(m, OPERATOR, "kg_pe_nobody", "another long password")
+    assert journal.lines("person.password_set") == []
+    assert (await enter(m)).session.person == person
+
+
+async def test_people_are_found_by_address_or_id_and_by_company(
+    m: Management, acme: Company, rival: Company
+) -> None:
+    """An address in any case."""
+    bo, ana = await add(m, acme, "bo@acme.example"), await add(m, acme)
+    assert await people.named(m, "ANA@acme.example ") == ana
+    assert await people.named(m, bo.id) == bo
+    assert await people.by_email(m, "Bo@acme.example") == bo
+    assert await people.by_email(m, "nobody@acme.example") is None
+    with pytest.raises(NotFound):
+        await people.named(m, "nobody@acme.example")
+    assert await people.members(m, acme.id) == (Member(ana, "admin"), Member(bo, "admin"))
+    assert await people.members(m, rival.id) == ()

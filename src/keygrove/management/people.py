@@ -12,6 +12,7 @@ from keygrove.management.names import clean_name
 from keygrove.management.record import record
 from keygrove.storage import companies, people
 from keygrove.storage.database import Transaction
+from keygrove.storage.people import Member as Member
 from keygrove.storage.people import Person as Person
 
 # Enough to catch a slip of the pen; only a message that arrives proves an address.
@@ -88,12 +89,55 @@ async def add(
     return person
 
 
+async def by_email(m: Management, email: str) -> Person | None:
+    """Whose account the address is; None when it has none."""
+    async with m.database.transaction() as tx:
+        account = await people.by_email(tx, email_key(email))
+    return None if account is None else account.person
+
+
+async def named(m: Management, email_or_id: str) -> Person:
+    """The person of an e-mail address or id. Raises NotFound."""
+    async with m.database.transaction() as tx:
+        account = await people.by_id(tx, email_or_id) or await people.by_email(tx, email_key(email_or_id))
+    if account is None:
+        raise NotFound("There is no such person.")
+    return account.person
+
+
+async def members(m: Management, company_id: str) -> tuple[Member, ...]:
+    """The people of a company, by e-mail address; disabled ones too."""
+    async with m.database.transaction() as tx:
+        return tuple(await people.members(tx, company_id))
+
+
 async def disable(m: Management, actor: Actor, person_id: str) -> None:
-    """Shut a person out; their open sessions end with the next request. Raises NotFound."""
+    """Shut a person out of every company, until enabled again; their sessions end. Raises NotFound."""
     async with m.database.transaction() as tx:
         if not await people.set_disabled(tx, person_id, m.now()):
             raise NotFound("There is no such person.")
+        await people.end_sessions(tx, person_id, at_s=m.now())
         await record(tx, m, actor, "person.disabled", target_id=person_id)
+
+
+async def enable(m: Management, actor: Actor, person_id: str) -> None:
+    """Let a disabled person sign in again. Raises NotFound."""
+    async with m.database.transaction() as tx:
+        if not await people.set_disabled(tx, person_id, None):
+            raise NotFound("There is no such person.")
+        await record(tx, m, actor, "person.enabled", target_id=person_id)
+
+
+async def set_password(m: Management, actor: Actor, person_id: str, password: str) -> None:
+    """Give a person another password; their sessions end. Raises Invalid (field `password`), NotFound."""
+    if faults := check_password(password):
+        raise Invalid(*faults)
+    password_hash = await m.passwords.hash(password)
+    async with m.database.transaction() as tx:
+        if not await people.set_password(tx, person_id, password_hash):
+            raise NotFound("There is no such person.")
+        await people.end_sessions(tx, person_id, at_s=m.now())
+        await record(tx, m, actor, "person.password_set", target_id=person_id)
 
 
 def check_password(password: str) -> list[Fault]:

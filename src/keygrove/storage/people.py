@@ -35,6 +35,14 @@ class Membership:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person of a company, and as what."""
+
+    person: Person
+    role: str
+
+
 async def insert(tx: Transaction, person: Person, *, email_key: str, password_hash: str) -> bool:
     """Add a person. False when the e-mail address has an account already."""
     added = await tx.run(
@@ -74,6 +82,21 @@ async def set_disabled(tx: Transaction, person_id: str, at_s: int | None) -> boo
     return await tx.run("update people set disabled_at_s = $1 where person_id = $2", at_s, person_id) == 1
 
 
+async def set_password(tx: Transaction, person_id: str, password_hash: str) -> bool:
+    """Replace the hash of a person's password. False when there is no such person."""
+    touched = await tx.run(
+        "update people set password_hash = $1 where person_id = $2", password_hash, person_id
+    )
+    return touched == 1
+
+
+async def end_sessions(tx: Transaction, person_id: str, *, at_s: int) -> int:
+    """End every session of a person; how many there were."""
+    return await tx.run(
+        "update sessions set ended_at_s = $1 where person_id = $2 and ended_at_s is null", at_s, person_id
+    )
+
+
 async def add_member(tx: Transaction, person_id: str, company_id: str, *, role: str, at_s: int) -> None:
     """Make a person a member of a company, or change the role."""
     await tx.run(
@@ -99,6 +122,18 @@ async def memberships(tx: Transaction, person_id: str) -> tuple[Membership, ...]
         person_id,
     )
     return tuple(Membership(from_row(row), row["role"]) for row in rows)
+
+
+async def members(tx: Transaction, company_id: str) -> list[Member]:
+    """The people of a company, by e-mail address; disabled ones too."""
+    rows = await tx.all(
+        f"""
+        select {_COLUMNS}, m.role from members m join people p on p.person_id = m.person_id
+        where m.company_id = $1 order by p.email_key
+        """,  # noqa: S608 - a constant
+        company_id,
+    )
+    return [Member(from_person_row(row), row["role"]) for row in rows]
 
 
 def from_person_row(row: Row) -> Person:
