@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from keygrove.crypto.jose import Keyring, SigningKey
-from keygrove.crypto.secrets import Digests
+from keygrove.crypto.secrets import Digests, new_client_id, new_client_secret
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.token import token
@@ -204,11 +204,36 @@ async def test_the_reason_of_a_refusal_is_for_the_log(
     await token(serving(database, keyring), asking(secret="kg_sk_wrong"))
     await token(serving(database, keyring), asking())
     refused, issued = (vars(record) for record in caplog.records)
-    assert (refused["reason"], refused["error"]) == ("wrong secret", "invalid_client")
+    assert (refused["reason"], refused["error"]) == (
+        "wrong secret; the client_secret is cut off or mistyped",
+        "invalid_client",
+    )
     assert (refused["client_id"], issued["client_id"], issued["company"]) == ("c1", "c1", "o1")
     logged = f"{refused}{issued}"
     assert "kg_sk_" not in logged
     assert "eyJ" not in logged
+
+
+async def test_the_log_tells_a_cut_off_credential_from_another_one(
+    database: SqliteDatabase, keyring: Keyring, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its checksum: whoever helps a customer sees whether it was copied badly."""
+    caplog.set_level(logging.INFO, logger="keygrove.token")
+    client_id, secret = new_client_id(), new_client_secret().reveal()
+    for request in (
+        asking(client_id=client_id),
+        asking(client_id=client_id[:-1]),
+        asking(secret=secret),
+        asking(secret=secret[:-1]),
+    ):
+        await token(serving(database, keyring), request)
+    assert [vars(record)["reason"] for record in caplog.records] == [
+        "unknown client",
+        "unknown client; the client_id is cut off or mistyped",
+        "wrong secret",
+        "wrong secret; the client_secret is cut off or mistyped",
+    ]
+    assert "kg_sk_" not in str([vars(record) for record in caplog.records])
 
 
 @pytest.mark.parametrize("clock", [0.5, 2**31 + 0.5, 4_102_444_800.5])

@@ -2,7 +2,7 @@
 
 import logging
 
-from keygrove.crypto.secrets import new_token_id
+from keygrove.crypto.secrets import is_whole, new_token_id
 from keygrove.endpoints.answers import error_response, json_response
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.protocol.errors import (
@@ -71,13 +71,15 @@ def refuse(
     now, client_id = int(server.clock()), asked.credentials.client_id if asked is not None else ""
     if facts is not None and facts.client is not None:
         server.usage.refused(client_id, now=now)
+    reason = str(error)
     if isinstance(error, InvalidClient):
+        reason += _slip(asked, facts)
         wait_s = server.budget.spend(
             client_id=client_id, address=request.address, by_header=error.challenge, now=now
         )
         if wait_s is not None:
             error = TooManyFailures(error, retry_after_s=wait_s)
-    log.info("token refused", extra=_who(request, asked) | {"error": error.code, "reason": str(error)})
+    log.info("token refused", extra=_who(request, asked) | {"error": error.code, "reason": reason})
     return error_response(error, request_id=request.request_id)
 
 
@@ -88,6 +90,17 @@ def _note(server: AuthorizationServer, request: Request, issue: Issue) -> None:
     if log.isEnabledFor(logging.DEBUG):
         who = {"request_id": request.request_id, "ip": request.address, "client_id": issued.client_id}
         log.debug("token issued", extra=who | {"company": issued.company_id})
+
+
+def _slip(asked: TokenRequest | None, facts: Facts | None) -> str:
+    """What the checksum tells of the credential that was wrong: a slip of copying looks like this."""
+    if asked is None or facts is None:
+        return ""
+    sent = asked.credentials
+    name, value = (
+        ("client_id", sent.client_id) if facts.client is None else ("client_secret", sent.client_secret)
+    )
+    return "" if is_whole(value) else f"; the {name} is cut off or mistyped"
 
 
 def _who(request: Request, asked: TokenRequest | None) -> dict[str, str]:
