@@ -18,9 +18,6 @@ NOT_SETTINGS = frozenset(
         "KEYGROVE_CONFIG",
         "KEYGROVE_CLIENT_ID",
         "KEYGROVE_CLIENT_SECRET",
-        "KEYGROVE_AUDIENCE",
-        "KEYGROVE_SCOPE",
-        "KEYGROVE_SCOPES",
         "KEYGROVE_DEMO_COMPANIES",
     }
 )
