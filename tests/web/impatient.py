@@ -2,7 +2,7 @@
 
 from keygrove.cli import serve
 from keygrove.cli.main import main
-from keygrove.web import adapter, connection
+from keygrove.web import connection
 
 HEAD_S = 1.5
 BODY_S = 1.5
@@ -14,6 +14,6 @@ if __name__ == "__main__":
     connection.HEAD_TIMEOUT_S = HEAD_S
     connection.FLUSH_TIMEOUT_S = FLUSH_S
     connection.MAX_CONNECTIONS = CONNECTIONS
-    adapter.BODY_TIMEOUT_S = BODY_S
+    connection.BODY_TIMEOUT_S = BODY_S
     serve._KEEP_ALIVE_S = KEEP_ALIVE_S
     main()

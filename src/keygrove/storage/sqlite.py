@@ -249,8 +249,11 @@ def _write(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) 
 
 
 def _write_many(connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
-    for values in rows:
-        _write(connection, sql, values)
+    _still_open(connection)
+    try:
+        connection.executemany(sql, (dict(zip(_NAMES, values, strict=False)) for values in rows))
+    except sqlite3.Error as error:
+        raise translate(error) from error
 
 
 def _open_savepoint(connection: sqlite3.Connection) -> None:

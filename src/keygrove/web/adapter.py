@@ -1,6 +1,5 @@
 """ASGI messages to protocol messages and back; the protocol endpoints as bare ASGI callables."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
@@ -19,7 +18,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Callee = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 64 * 1024
-BODY_TIMEOUT_S = 10.0
 
 
 class Disconnected(Exception):
@@ -100,28 +98,24 @@ def request_id(scope: Scope) -> str:
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The request's body, in time and within the limit (bytes).
+    """The request's body, within the limit (bytes). How long it may take is the connection's to say.
 
-    Raises RequestTooLarge, InvalidRequest when the body comes too slowly, Disconnected.
+    Raises RequestTooLarge, Disconnected.
     """
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > limit:
             raise RequestTooLarge("The request is too large.")
     chunks, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > limit:
-                    raise RequestTooLarge("The request is too large.")
-                if not message.get("more_body"):
-                    return b"".join(chunks)
-    except TimeoutError:
-        raise InvalidRequest("The request took too long to arrive.") from None
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise RequestTooLarge("The request is too large.")
+        if not message.get("more_body"):
+            return b"".join(chunks)
 
 
 async def respond(send: Send, response: Response, request: Request) -> None:

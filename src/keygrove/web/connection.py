@@ -1,8 +1,8 @@
 """The limits of one connection, which an ASGI application cannot set itself: time, size and number.
 
-A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES, its body as sent in
-MAX_BODY_WIRE_BYTES. A reader that does not read is cut off after FLUSH_TIMEOUT_S. When there are more than
-MAX_CONNECTIONS, the one that waits longest for a request goes.
+A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES, its body within
+BODY_TIMEOUT_S and, as sent, in MAX_BODY_WIRE_BYTES. A reader that does not read is cut off after
+FLUSH_TIMEOUT_S. When there are more than MAX_CONNECTIONS, the one that waits longest for a request goes.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from keygrove.web.adapter import Receive, Scope, Send
 from keygrove.web.defenses import MAX_HEAD_BYTES, refuse
 
 HEAD_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 10.0
 FLUSH_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 4096
 # Applications take 64 KiB; sent a byte a chunk that is six times as much. More is extensions or trailers.
@@ -74,6 +75,7 @@ class LimitedConnection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, with limits."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _body_timer: asyncio.TimerHandle | None = None
     _flush_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _body_bytes = 0
@@ -93,6 +95,8 @@ class LimitedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -108,6 +112,9 @@ class LimitedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
+        if self._body_timer is None and self._head_timer is None and self.cycle.more_body:
+            # Most bodies come with their heads and need no timer.
+            self._body_timer = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
         if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
             self.refuse(431, "Request Header Fields Too Large")
         elif self._body_bytes > MAX_BODY_WIRE_BYTES and self.cycle.more_body:
@@ -139,6 +146,9 @@ class LimitedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body is complete too."""
         super().on_message_complete()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
         self.cycle.keep_alive = self._keep_alive
 
     def shutdown(self) -> None:
@@ -214,6 +224,11 @@ class LimitedConnection(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _body_is_late(self) -> None:
+        self._body_timer = None
+        if not self.transport.is_closing() and self.cycle.more_body:
+            self.refuse(408, "Request Timeout")
 
     def _head_is_late(self) -> None:
         self._head_timer = None
