@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients, journal, people, sessions
+from keygrove.storage import clients, people, sessions
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import Database, Row, Transaction, Value
 from storage.conftest import Store
@@ -40,7 +40,6 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.failures_of_address": lambda tx: sessions.failures_of_address(tx, "a", since_s=0, besides=""),
     "sessions.forget_attempts": lambda tx: sessions.forget_attempts(tx, before_s=0),
     "sessions.use_setup_link": lambda tx: sessions.use_setup_link(tx, "d", now_s=0),
-    "journal.of_target": lambda tx: journal.of_target(tx, "c"),
 }
 pytestmark = pytest.mark.anyio
 

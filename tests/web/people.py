@@ -9,9 +9,9 @@ from hostile_rules import Rules
 from keygrove.management import companies, people
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management, Role
-from keygrove.storage import journal
 from keygrove.storage.journal import Event
 from keygrove.storage.people import Person
+from recorded import events_of
 from running import PASSWORD, RunningServer
 from web.visitor import Visitor
 
@@ -74,6 +74,6 @@ def journal_of(server: RunningServer, target_id: str) -> list[Event]:
 
     async def read(m: Management) -> list[Event]:
         async with m.database.transaction() as tx:
-            return await journal.of_target(tx, target_id)
+            return await events_of(tx, target_id)
 
     return server.manage(read)

@@ -13,8 +13,8 @@ from keygrove.management import companies, people, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.management.errors import Invalid, Throttled
 from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, RECENT_S, Session
-from keygrove.storage import journal
 from keygrove.storage.journal import Event
+from recorded import events_of
 from running import PASSWORD
 
 EMAIL = "ana@example.com"
@@ -70,7 +70,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 async def latest(desk: Desk, target_id: str) -> Event:
     """The journal's last line about something."""
     async with desk.house.database.transaction() as tx:
-        return (await journal.of_target(tx, target_id))[0]
+        return (await events_of(tx, target_id))[0]
 
 
 def test_l13_a_session_ends_when_it_is_not_used(desk: Desk) -> None:

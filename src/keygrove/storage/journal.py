@@ -44,11 +44,3 @@ async def append(tx: Transaction, event: Event) -> None:
         event.address,
         event.request_id,
     )
-
-
-async def of_target(tx: Transaction, target_id: str, *, limit: int = 100) -> list[Event]:
-    """The latest lines about one thing, newest first."""
-    rows = await tx.all(
-        "select * from journal where target_id = $1 order by at_us desc, event_id limit $2", target_id, limit
-    )
-    return [Event(**{"id" if name == "event_id" else name: row[name] for name in row.keys()}) for row in rows]  # noqa: SIM118
