@@ -43,7 +43,7 @@ if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
             install_packages "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
         "$python" -m venv --clear .venv || fail "python -m venv failed."
     fi
-    echo "keygrove setup: installing requirements/$purpose.lock into .venv"
+    echo "keygrove setup: installing requirements/$purpose.lock into .venv (about half a minute)"
     rm -f .venv/keygrove-*.stamp
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$purpose.lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

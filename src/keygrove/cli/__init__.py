@@ -1,6 +1,7 @@
 """The command `keygrove`. Heavy modules are imported inside the commands, so that `--help` is instant.
 
-main                    the entry point; one line for every error, never a trace
+entry                   what `keygrove` runs: main, or what to install for it
+main                    every command; one line for every error, never a trace
 output                  JSON, tables and times
 work                    opens the house for one command
 serve, workers          the server: a supervisor and its worker processes

@@ -1,6 +1,8 @@
-"""The entry point: an error is one line on standard error, exit code 1; wrong usage or settings 2."""
+"""The command line: an error is one line on standard error, exit code 1; wrong usage or settings 2."""
 
+import re
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -8,9 +10,13 @@ from typer.exceptions import TyperException
 from keygrove.cli import backup, companies, demo, keys, people, serve, settings, signing_keys, upkeep
 from keygrove.cli.output import CommandFailed
 
+# Typer repeats what its library for checking values says.
+_WORDS = (
+    (r"Value error, ", ""),
+    (r"Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
+)
 commands = typer.Typer(
     name="keygrove",
-    help="API keys for a platform's customers: Backoffice, OAuth 2.0 token endpoint, SDK.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -25,6 +31,21 @@ commands.add_typer(companies.commands, name="company")
 commands.add_typer(people.commands, name="person")
 commands.add_typer(keys.commands, name="key")
 commands.add_typer(signing_keys.commands, name="signing-key")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        upkeep.version()
+        raise typer.Exit
+
+
+@commands.callback()
+def keygrove(
+    version: Annotated[  # its callback does the work
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """API keys for a platform's customers: Backoffice, OAuth 2.0 token endpoint, SDK."""
 
 
 def main() -> None:
@@ -47,6 +68,8 @@ def _refuse_usage(error: TyperException) -> None:
     if message.startswith("Usage:"):
         print(message, file=sys.stderr)
         sys.exit(2)
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
     context = getattr(error, "ctx", None)
     hint = f" (see: {context.command_path} --help)" if context else ""
     _fail([message.rstrip(".") + hint], 2)
