@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -170,6 +172,14 @@ def test_a_key_is_renamed_and_its_permissions_change_until_it_is_removed(
         (("person", "create", "--company", "acme", "--email", "x", "--role", "owner"), 2, "--role"),
         (("person", "create", "--company", "acme", "--email", "no address"), 1, "email: "),
         (("serve", "--port", "0"), 2, "--port: port must be"),
+        (("serve", "--port", "abc"), 2, "'--port': it must be a whole number (see"),
+        (
+            ("person", "create", "--company", "acme", "--email", "x", "--role", "boss"),
+            2,
+            "'--role': 'boss' is",
+        ),
+        (("restore", "nofile"), 1, "there is no file nofile"),
+        (("restore", "/"), 1, "/ is not a file"),
         (("nonsense",), 2, "nonsense"),
         (("version", "--loud"), 2, "--loud"),
     ],
@@ -182,6 +192,65 @@ def test_a_failure_is_one_line_and_an_exit_code(
     assert got == code
     assert line.startswith("keygrove: ")
     assert words in line
+
+
+def test_an_unknown_permission_is_named_with_the_nearest_and_all_there_are(
+    shell: Shell, company_id: str
+) -> None:
+    """Unless it is no plain word: that is not repeated."""
+    command = ("key", "create", "--company", company_id, "--name", "Typo", "--permission")
+    code, line = shell.error(*command, "marketing.raed")
+    said = "keygrove: permissions: The permission marketing.raed does not exist. Did you mean marketing.read?"
+    assert code == 1
+    assert line.startswith(f"{said} There are: booking.read, ")
+    assert shell.error(*command, "\x1b[31m") == (
+        1,
+        "keygrove: permissions: One of the permissions does not exist.",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("company", "list"),
+        ("key", "list", "--company", "acme"),
+        ("key", "show", "x"),
+        ("signing-key", "list"),
+    ],
+)
+def test_what_only_reads_makes_no_database(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """It was asked in the wrong folder."""
+    code, line = Shell(tmp_path).error(*arguments)
+    place = tmp_path / ".keygrove" / "keygrove.db"
+    said = f"there is no database at {place}: run keygrove serve, or set KEYGROVE_DATA_DIR"
+    assert (code, line) == (1, f"keygrove: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_company_of_a_name_is_told_its_slug(tmp_path: Path) -> None:
+    """For people and for programs."""
+    shell = Shell(tmp_path)
+    assert "note" not in shell.value("company", "create", "Acme")
+    second = shell.value("company", "create", "Acme")
+    assert second["note"] == f"Another company has this name; the slug of this one is {second['slug']}."
+    assert "Another company has this name; the slug" in shell.run("company", "create", "Acme").stdout
+
+
+def test_the_sdk_alone_says_what_the_command_line_needs(tmp_path: Path) -> None:
+    """The installed command, where Typer is not."""
+    program = "import sys; sys.modules['typer'] = None; from keygrove.cli.entry import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    said = "keygrove: The command line needs the server: pip install 'keygrove[server]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+@pytest.mark.parametrize("group", [(), ("company",), ("key",), ("person",), ("signing-key",), ("config",)])
+def test_no_line_of_help_is_cut_off(shell: Shell, group: tuple[str, ...]) -> None:
+    """In a terminal of the usual width."""
+    lines = shell.run(*group, "--help").stdout.splitlines()
+    assert [line for line in lines if line.endswith("...") and not line.startswith("Usage:")] == []
 
 
 def test_a_wrong_setting_stops_every_command_with_all_faults(shell: Shell) -> None:
@@ -215,4 +284,4 @@ def test_the_version_is_that_of_the_package(shell: Shell) -> None:
     """For people and for programs."""
     value = shell.value("version")
     assert value["name"] == "keygrove"
-    assert shell.run("version").stdout == f"keygrove {value['version']}\n"
+    assert shell.run("version").stdout == shell.run("--version").stdout == f"keygrove {value['version']}\n"

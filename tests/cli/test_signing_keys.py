@@ -13,8 +13,10 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """A folder with nothing in it yet."""
-    return Shell(tmp_path)
+    """A folder with a new database."""
+    made = Shell(tmp_path)
+    made.value("migrate")
+    return made
 
 
 def keys(shell: Shell) -> list[dict[str, Any]]:

@@ -36,9 +36,17 @@ def create(
     from keygrove.management import companies
     from keygrove.management.context import OPERATOR
 
-    company = with_management(lambda m: companies.create(m, OPERATOR, name))
+    async def make(m: "Management") -> "tuple[Company, bool]":
+        made = await companies.create(m, OPERATOR, name)
+        return made, any(each.name == made.name and each.id != made.id for each in await companies.every(m))
+
+    company, is_second = with_management(make)
+    value = value_of(company)
     text = members([("Company", company.name), ("id", company.id), ("slug", company.slug)])
-    show(as_json, value_of(company), text)
+    if is_second:
+        value["note"] = f"Another company has this name; the slug of this one is {company.slug}."
+        text = f"{text}\n\n{value['note']}"
+    show(as_json, value, text)
 
 
 @commands.command("list")
@@ -46,7 +54,7 @@ def list_companies(as_json: Json = False) -> None:
     """List every company."""
     from keygrove.management import companies
 
-    found = with_management(companies.every)
+    found = with_management(companies.every, create=False)
     rows = [
         (
             each.name,
@@ -82,6 +90,6 @@ def _set_suspended(name: str, as_json: bool, *, suspended: bool) -> None:
         await (companies.suspend if suspended else companies.resume)(m, OPERATOR, found.id)
         return await companies.by_id(m, found.id)
 
-    company = with_management(change)
+    company = with_management(change, create=False)
     done = "is suspended: its keys get no tokens." if suspended else "is active: its keys work."
     show(as_json, value_of(company), f"{company.name} {done}")

@@ -72,7 +72,7 @@ def create(
             m, OPERATOR, found.id, name=name, permissions=_scopes(permission)
         )
 
-    made = with_management(make)
+    made = with_management(make, create=False)
     key, secret = made.key, made.client_secret.reveal()
     value = {
         "client_id": key.client_id,
@@ -107,7 +107,7 @@ def list_keys(company: Company, as_json: Json = False) -> None:
             keys.extend(page.keys)
         return keys
 
-    keys = with_management(read_all)
+    keys = with_management(read_all, create=False)
     rows = [
         (key.name, key.client_id, " ".join(key.permissions), time_text(key.created_at_s) or "")
         for key in keys
@@ -126,7 +126,7 @@ def show_key(client_id: ClientId, company: KeyCompany = "", as_json: Json = Fals
 
         return await integrations.get_key(m, OPERATOR, await _company_of(m, client_id, company), client_id)
 
-    key = with_management(read)
+    key = with_management(read, create=False)
     show(as_json, value_of(key), text_of(key))
 
 
@@ -157,7 +157,7 @@ def update(
             m, OPERATOR, company_id, client_id, name=name, permissions=permissions
         )
 
-    key = with_management(change)
+    key = with_management(change, create=False)
     show(as_json, value_of(key), text_of(key))
 
 
@@ -178,7 +178,7 @@ def remove(
 
         await integrations.remove_key(m, OPERATOR, await _company_of(m, client_id, company), client_id)
 
-    with_management(take_away)
+    with_management(take_away, create=False)
     show(as_json, {"client_id": client_id, "removed": True}, f"The key {client_id} is removed.")
 
 

@@ -35,7 +35,7 @@ def list_keys(as_json: Json = False) -> None:
     """List every signing key there ever was, newest first."""
     from keygrove.management import signing_keys
 
-    found = with_management(signing_keys.listing)
+    found = with_management(signing_keys.listing, create=False)
     rows = [
         (
             key.kid,
@@ -77,7 +77,7 @@ def rotate(
             for each in ([algorithm] if algorithm else used)
         ]
 
-    turned = with_house(turn)
+    turned = with_house(turn, create=False)
     value = {"rotations": [value_of(each.key) | {"made": each.made} for each in turned]}
     show(as_json, value, "\n".join(_told(each) for each in turned))
 
@@ -96,10 +96,10 @@ def revoke(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a signing key back, for good: every token that it signed becomes invalid.
+    """Take a signing key back, for good.
 
-    When it is the one that signs, the next one takes over at once, or a new one. On a terminal this asks
-    first.
+    Every token that it signed becomes invalid. When it is the one that signs, the
+    next one takes over at once, or a new one. On a terminal this asks first.
     """
     if not yes and not as_json and sys.stdin.isatty():
         typer.confirm(
@@ -112,7 +112,7 @@ def revoke(
 
         return await signing_keys.revoke(house.management, OPERATOR, house.vault, kid)
 
-    done = with_house(take_back)
+    done = with_house(take_back, create=False)
     lines = [("Revoked", kid)]
     if done.successor is not None:
         lines.append(("Signs now", done.successor.kid))

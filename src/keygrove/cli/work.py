@@ -1,30 +1,33 @@
 """Opens the house for one command, and finds what the command names."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from keygrove.cli.output import CommandFailed
 
 if TYPE_CHECKING:
     from keygrove.app import House
+    from keygrove.config.loading import Config
     from keygrove.management.companies import Company
     from keygrove.management.context import Management
 
 T = TypeVar("T")
 
 
-def with_management(work: "Callable[[Management], Awaitable[T]]") -> T:
-    """Run some work of a command on the configured database, which is made on first use.
+def with_management(work: "Callable[[Management], Awaitable[T]]", *, create: bool = True) -> T:
+    """Run some work of a command on the configured database, which is made on first use if `create`.
 
     Raises what `with_house` raises.
     """
-    return with_house(lambda house: work(house.management))
+    return with_house(lambda house: work(house.management), create=create)
 
 
-def with_house(work: "Callable[[House], Awaitable[T]]") -> T:
+def with_house(work: "Callable[[House], Awaitable[T]]", *, create: bool = True) -> T:
     """As `with_management`, for work that needs more than that.
 
-    Raises ConfigInvalid, MasterKeyError, SchemaMismatch, DatabaseUnavailable, and what the work raises.
+    Raises ConfigInvalid, MasterKeyError, SchemaMismatch, DatabaseUnavailable, CommandFailed when there is no
+    database and none is to be made, and what the work raises.
     """
     import asyncio
     import logging
@@ -37,6 +40,8 @@ def with_house(work: "Callable[[House], Awaitable[T]]") -> T:
 
     async def open_and_work() -> T:
         settings = load()
+        if not create:
+            await _refuse_nothing(settings)
         await app.prepare(settings)
         house = await app.open_house(settings)
         try:
@@ -45,6 +50,29 @@ def with_house(work: "Callable[[House], Awaitable[T]]") -> T:
             await house.database.close()
 
     return asyncio.run(open_and_work())
+
+
+async def _refuse_nothing(settings: "Config") -> None:
+    """Raises CommandFailed when no Keygrove has ever used the database, DatabaseUnavailable."""
+    from keygrove.storage import schema
+    from keygrove.storage.opening import SQLITE, open_database
+
+    path = settings.database.removeprefix(SQLITE)
+    missing = CommandFailed(f"there is no database at {path}: run keygrove serve, or set KEYGROVE_DATA_DIR")
+    # Opening a SQLite file makes one.
+    if path != settings.database and not Path(path).is_file():  # noqa: ASYNC240 - nothing else runs
+        raise missing
+    database = await open_database(settings.database)
+    try:
+        if await schema.version(database) is not None:
+            return
+    finally:
+        await database.close()
+    if path != settings.database:
+        raise missing
+    raise CommandFailed(
+        f"Keygrove has no tables in {settings.database_shown}: run keygrove serve, or set KEYGROVE_DATABASE"
+    )
 
 
 async def find_company(m: "Management", name: str) -> "Company":
