@@ -184,9 +184,9 @@ DAMAGES: dict[str, tuple[Callable[[list[bytes], bytes], bytes], str]] = {
         lambda lines, _: sealed([lines[0], lines[1].replace(b'"companies"', b'"sessions"'), *lines[2:]]),
         "no backup has",
     ),
-    "no gzip": (lambda lines, _: b"".join(lines), "gzipped"),
-    "another file": (lambda *_: gzip.compress(b'{"a":1}\n'), "not a backup"),
-    "empty": (lambda *_: b"", "ends too early"),
+    "no gzip": (lambda lines, _: b"".join(lines), "not a Keygrove backup"),
+    "another file": (lambda *_: gzip.compress(b'{"a":1}\n'), "not a Keygrove backup"),
+    "empty": (lambda *_: b"", "not a Keygrove backup"),
 }
 
 

@@ -21,6 +21,9 @@ run: keygrove signing-key rotate --now"""
 _AFTER_COMPARED = """\
 Of these, what came back with the backup is to be removed again by hand; then run: keygrove signing-key \
 rotate --now"""
+_NO_MASTER_KEY = """\
+The master key is not here: put the one that the backup was made with at {place}, or set \
+KEYGROVE_MASTER_KEY. Without it Keygrove does not start."""
 _SEALED = """\
 The signing keys in it are sealed, and the master key is not in it. Keep a copy of the master key elsewhere: \
 without it no signing key opens and no Secret Key is recognized."""
@@ -81,6 +84,8 @@ def restore(
     from keygrove.storage.backup import examine
     from keygrove.storage.opening import SQLITE
 
+    if not file.is_file():
+        raise CommandFailed(f"{file} is not a file" if file.exists() else f"there is no file {file}")
     settings = load()
     contents = examine(file)
     if verify:
@@ -162,28 +167,13 @@ def _check_master_key(settings: "Config", contents: "Contents") -> None:
 
 
 def _note(contents: "Contents") -> "Event":
-    import json
-    import secrets
     import time
 
     from keygrove.management.context import OPERATOR
-    from keygrove.storage.journal import Event
+    from keygrove.management.record import event
 
-    at_us = int(time.time() * 1_000_000)
-    return Event(
-        id=f"ev_{at_us:016x}{secrets.token_hex(6)}",
-        at_us=at_us,
-        actor_kind=OPERATOR.kind,
-        actor_id=OPERATOR.id,
-        actor_name=OPERATOR.name,
-        company_id=None,
-        action="backup.restored",
-        target_id=contents.checksum,
-        outcome="done",
-        detail=json.dumps({"made_at": time_text(contents.head.made_at_s), "rows": dict(contents.counts)}),
-        address="",
-        request_id="",
-    )
+    detail = {"made_at": time_text(contents.head.made_at_s), "rows": dict(contents.counts)}
+    return event(OPERATOR, "backup.restored", at=time.time(), target_id=contents.checksum, detail=detail)
 
 
 def _report(
@@ -206,6 +196,8 @@ def _report(
         parts += [table(["WHEN", "WHAT", "OF", "BY"], rows), _AFTER_COMPARED]
     else:
         parts.append(f"Nothing was removed, suspended or revoked after {made_at}.")
+    if settings.master_key is None and not settings.master_key_file.exists():
+        parts.append(_NO_MASTER_KEY.format(place=settings.master_key_file))
     return "\n\n".join(parts)
 
 

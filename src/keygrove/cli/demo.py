@@ -41,13 +41,17 @@ def demo(
     api_port: Annotated[int, typer.Option("--api-port", help="The port of the protected API.")] = 8401,
     as_json: Json = False,
 ) -> None:
-    """Start Keygrove and a small API that it protects, and print how to try them. Ctrl-C stops both."""
+    """Start Keygrove and a small API that it protects.
+
+    How to try them is printed. Ctrl-C stops both.
+    """
     from keygrove.config.loading import load
 
     issuer, api = f"http://{_HOST}:{port}", f"http://{_HOST}:{api_port}"
     folder = data_dir.resolve()
-    for taken, option in ((port, "--port"), (api_port, "--api-port")):
-        _refuse_taken_port(taken, option)
+    another = f"For other ports: {_program()} demo --port {port + 10} --api-port {api_port + 10}"
+    for taken in (port, api_port):
+        _refuse_taken_port(taken, another)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
     serving = {
@@ -80,19 +84,22 @@ def demo(
             for name, (command, environ, _) in commands.items()
         }
         if _wait_until_ready(children, {name: url for name, (_, _, url) in commands.items()}, folder):
-            _tell(credentials, issuer, api, as_json)
+            _tell(credentials, issuer, api, data_dir, as_json)
             _wait_for_the_end(children, folder)
 
 
-def _refuse_taken_port(port: int, option: str) -> None:
+def _program() -> str:
+    """How to call this program: as `make run` did, or by its name alone."""
+    return sys.argv[0] if sys.argv[0].startswith(".") else "keygrove"
+
+
+def _refuse_taken_port(port: int, another: str) -> None:
     from keygrove.cli.workers import listen
 
     try:
         listen(_HOST, port).close()
     except OSError:
-        raise CommandFailed(
-            f"port {port} is taken: stop the program that uses it, or choose another one with {option}"
-        ) from None
+        raise CommandFailed(f"port {port} is taken; a demo may be running already. {another}") from None
 
 
 def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
@@ -187,7 +194,7 @@ def _wait_for_the_end(children: Mapping[str, "subprocess.Popen[bytes]"], folder:
         _refuse_the_dead(children, folder)
 
 
-def _tell(credentials: "Credentials", issuer: str, api: str, as_json: bool) -> None:
+def _tell(credentials: "Credentials", issuer: str, api: str, data_dir: Path, as_json: bool) -> None:
     from keygrove.backoffice.examples import examples
     from keygrove.demo.api import AUDIENCE
 
@@ -213,6 +220,7 @@ def _tell(credentials: "Credentials", issuer: str, api: str, as_json: bool) -> N
     ]
     print(
         f"The demo is running. Ctrl-C stops it.\n\n{members(lines)}\n\n"
+        f"The command line, in this folder: KEYGROVE_DATA_DIR={data_dir} {_program()} company list\n\n"
         f"Get a token:\n\n{token}\n\nThen put it into a request to the API:\n\n{call}\n",
         flush=True,
     )

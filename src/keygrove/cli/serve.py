@@ -1,5 +1,6 @@
 """`keygrove serve`: prepares once, then lets workers serve."""
 
+import errno
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from keygrove.config.loading import Config
 
 _GRACE_S = 10
+_NO_PORT = {errno.EADDRINUSE, errno.EACCES}
 # Clients that ask for many tokens keep their connection; idle ones are closed when there are too many.
 _KEEP_ALIVE_S = 30
 # Twice what a worker lets in as connections (web.connection.MAX_CONNECTIONS).
@@ -50,7 +52,9 @@ def serve(
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        raise CommandFailed(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+        choice = "; choose another port with --port or KEYGROVE_PORT" if error.errno in _NO_PORT else ""
+        place = f"{settings.host}:{settings.port}"
+        raise CommandFailed(f"cannot listen on {place}: {error.strerror}{choice}") from None
     if code := in_a_child(lambda: asyncio.run(_prepare(settings, as_json))):
         sys.exit(code)
     if settings.catalogue_is_sample:

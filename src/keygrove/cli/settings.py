@@ -14,7 +14,10 @@ commands = typer.Typer(help="The configuration.", no_args_is_help=True, rich_mar
 
 @commands.command("check")
 def check(as_json: Json = False) -> None:
-    """Read the configuration, show where each value comes from, and every fault."""
+    """Read the configuration as the server would.
+
+    Shows where each value comes from, and every fault.
+    """
     from keygrove.config.loading import read
 
     reading = read()
@@ -39,7 +42,10 @@ def _value(reading: "Reading") -> dict[str, object]:
 
 
 def init(as_json: Json = False) -> None:
-    """Write a commented keygrove.toml with the sample catalogue; a file that is there stays as it is."""
+    """Write a commented keygrove.toml.
+
+    It holds the sample catalogue. A file that is there stays as it is.
+    """
     from pathlib import Path
 
     from keygrove.config.sources import FILE_NAME

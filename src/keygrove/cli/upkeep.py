@@ -39,7 +39,10 @@ def migrate(as_json: Json = False) -> None:
 
 
 def setup_link(as_json: Json = False) -> None:
-    """Print a link that makes the first company and its admin: good once, for 30 minutes."""
+    """Print a link that makes the first company and its admin.
+
+    It is good once, for 30 minutes.
+    """
 
     async def make(m: "Management") -> tuple[str, str | None]:
         from keygrove.management import setup

@@ -6,8 +6,10 @@ client_secret, permission and scope.
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from hmac import compare_digest
 from typing import TypeVar
 
@@ -29,6 +31,8 @@ GRANT_TYPES = "client_credentials"
 NAME_TAKEN = "Another key of your company has this name. Choose a different one."
 _SEAL_CHARACTERS = 32
 _TRIES = 10
+_PLAIN = re.compile(r"[a-z0-9._:-]{1,64}")
+_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +280,7 @@ def choose_permissions(m: Management, permissions: Sequence[str]) -> tuple[ApiLi
         raise Invalid(Fault("permissions", "Choose at least one permission."))
     apis = [m.catalogue.api_of(scope) for scope in permissions]
     if None in apis:
-        raise Invalid(Fault("permissions", "One of the permissions does not exist."))
+        raise Invalid(Fault("permissions", _unknown(permissions[apis.index(None)], m.catalogue.scopes())))
     api = apis[0]
     if api is None or any(other != api for other in apis):
         raise Invalid(Fault("permissions", "Choose permissions of one API only."))
@@ -294,6 +298,16 @@ def _key(listing: ClientListing) -> IntegrationKey:
     return IntegrationKey(
         client_id=listing.client_id,
         name=listing.client_name,
+def _unknown(scope: str, known: Sequence[str]) -> str:
+    """What to say of a scope that does not exist. Only a plain one is repeated: it may hold anything."""
+    if not _PLAIN.fullmatch(scope):
+        return "One of the permissions does not exist."
+    near = get_close_matches(scope, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    listed = f" There are: {', '.join(known)}." if 0 < len(known) <= _LISTED else ""
+    return f"The permission {scope} does not exist.{hint}{listed}"
+
+
         permissions=listing.scope.tokens,
         company_id=listing.company_id,
         audience=listing.audience,

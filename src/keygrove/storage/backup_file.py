@@ -22,6 +22,7 @@ from keygrove.storage.database import Value
 
 FORMAT = 1
 _LONGEST_LINE = 16 * 1024 * 1024
+_GZIP = b"\x1f\x8b"
 _END = b'{"rows":'
 _NAME = re.compile(r"[a-z][a-z_]{0,62}")
 
@@ -118,7 +119,11 @@ class BackupReader:
         self._path = path
         self._file = file
         self._hash = sha256()
-        self.head = _head(path, self._next())
+        try:
+            first = self._next()
+        except ValueError:
+            raise _no_backup(path) from None
+        self.head = _head(path, first)
         self.counts: dict[str, int] = {}
         self.checksum = ""
 
@@ -157,6 +162,9 @@ class BackupReader:
 def reading(path: Path) -> Iterator[BackupReader]:
     """A backup from its beginning. Raises BackupUnusable, OSError when there is no such file."""
     with path.open("rb") as raw:
+        if raw.read(len(_GZIP)) != _GZIP:
+            raise _no_backup(path)
+        raw.seek(0)
         try:
             with gzip.GzipFile(fileobj=raw, mode="rb") as file:
                 yield BackupReader(path, file)
@@ -166,7 +174,7 @@ def reading(path: Path) -> Iterator[BackupReader]:
 
 def _head(path: Path, value: Any) -> Head:
     if not isinstance(value, dict) or "keygrove_backup" not in value:
-        raise _unusable(path, "it is not a backup of Keygrove")
+        raise _no_backup(path)
     if value.pop("keygrove_backup") != FORMAT:
         raise _unusable(path, "a newer Keygrove made it: restore it with that one")
     if {name: type(one) for name, one in value.items()} != Head.__annotations__:
@@ -189,6 +197,10 @@ def _fits(values: list[Any], table: TableStart) -> bool:
 
 def _unusable(path: Path, why: str) -> BackupUnusable:
     return BackupUnusable(f"{path} cannot be used: {why}")
+
+
+def _no_backup(path: Path) -> BackupUnusable:
+    return BackupUnusable(f"{path} is not a Keygrove backup")
 
 
 def _sync_folder(folder: Path) -> None:
