@@ -32,7 +32,8 @@ def test_failed_forms(look: Look, site: Site, visit: OpenVisitor) -> None:
     visitor = visit(look)
     page, keys = visitor.page, f"/c/{company.slug}/settings/integrations/keys"
     visitor.sign_in(email, "not the password")
-    assert error_links(visitor) == ["E-mail address or password is not right."]
+    assert error_links(visitor) == ["Check your e-mail address and password."]
+    assert page.get_by_text("E-mail address or password is not right.").is_visible()
     assert page.get_by_label("E-mail address").input_value() == email
     assert page.get_by_label("Password").input_value() == ""
     assert page.get_by_label("E-mail address").get_attribute("aria-invalid") == "true"
@@ -42,7 +43,10 @@ def test_failed_forms(look: Look, site: Site, visit: OpenVisitor) -> None:
     visitor.go(f"{keys}/new")
     page.get_by_label("Name", exact=True).fill("ab")
     visitor.press("Create")
-    assert len(error_links(visitor)) == 2
+    assert error_links(visitor) == [
+        "Name: use 3 to 80 characters.",
+        "Permissions: choose at least one permission.",
+    ]
     assert page.get_by_label("Name", exact=True).input_value() == "ab"
     visitor.inspect("key-new-failed")
     visitor.choose("Orders", "Read")
@@ -54,7 +58,7 @@ def test_failed_forms(look: Look, site: Site, visit: OpenVisitor) -> None:
     visitor.follow("Accounting export")
     page.get_by_label("Name", exact=True).fill("")
     visitor.press("Save name")
-    assert error_links(visitor) == ["Enter a name."]
+    assert error_links(visitor) == ["Name: enter a name."]
     visitor.inspect("rename-failed")
 
 

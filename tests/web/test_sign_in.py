@@ -158,7 +158,7 @@ def test_l06_one_account_is_throttled_from_many_addresses(
             break
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert "Too many attempts. Try again at" in refused.text
+    assert "Too many attempts. Try again in" in refused.text
     assert Visitor(server, rules).sign_in(bob.person.email).status_code == 303
 
 

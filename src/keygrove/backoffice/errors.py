@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from keygrove.backoffice.here import as_stranger, remembered
 from keygrove.backoffice.rendering import page
-from keygrove.backoffice.times import moment
+from keygrove.backoffice.times import when_due
 from keygrove.management.errors import (
     DatabaseUnavailable,
     Forbidden,
@@ -135,7 +135,7 @@ async def _invalid(request: Request, error: Invalid) -> Response:
 
 async def _throttled(request: Request, error: Throttled) -> Response:
     now = management(request).now()
-    again = f"Nothing was changed. Try again at {moment(error.retry_at_s, now).seconds}."
+    again = f"Nothing was changed. Try again {when_due(error.retry_at_s, now)}."
     headers = {"Retry-After": str(max(1, error.retry_at_s - now))}
     return trouble(request, Answer(status=429, lines=(again,), headers=headers))
 

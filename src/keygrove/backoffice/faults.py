@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from keygrove.backoffice.here import Here
-from keygrove.backoffice.times import moment
+from keygrove.backoffice.times import when_due
 from keygrove.management.errors import Fault, Invalid, Throttled
 from keygrove.management.sign_in import confirm
 from keygrove.web.forms import Form
 
 FAILED = 422
+# Two fields of a page may ask for much the same: the list on top says which one it means.
+_LABELS = {
+    "company_name": "Company",
+    "name": "Name",
+    "email": "E-mail address",
+    "permissions": "Permissions",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +27,24 @@ class Listed:
     target: str
 
 
-def listed(faults: Iterable[Fault], targets: Mapping[str, str] | None = None) -> tuple[Listed, ...]:
-    """The list on top. A field's control has the field's name as id unless `targets` says otherwise."""
-    targets = targets or {}
-    return tuple(Listed(fault.message, targets.get(fault.field, fault.field)) for fault in faults)
+def listed(
+    faults: Iterable[Fault],
+    targets: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> tuple[Listed, ...]:
+    """The list on top. A field's control has the field's name as id unless `targets` says otherwise.
+
+    `labels` are words for fields that this page calls something else.
+    """
+    targets, labels = targets or {}, {**_LABELS, **(labels or {})}
+    return tuple(
+        Listed(_labeled(labels.get(fault.field, ""), fault.message), targets.get(fault.field, fault.field))
+        for fault in faults
+    )
+
+
+def _labeled(label: str, message: str) -> str:
+    return f"{label}: {message[:1].lower()}{message[1:]}" if label else message
 
 
 def by_field(faults: Iterable[Fault]) -> dict[str, str]:
@@ -53,4 +74,4 @@ async def confirmation_faults(here: Here, form: Form) -> tuple[Fault, ...]:
 
 def too_many(retry_at_s: int, now_s: int) -> str:
     """The sentence for somebody who has to wait."""
-    return f"Too many attempts. Try again at {moment(retry_at_s, now_s).seconds}."
+    return f"Too many attempts. Try again {when_due(retry_at_s, now_s)}."

@@ -9,18 +9,12 @@ from keygrove.backoffice.faults import FAILED, by_field, listed
 from keygrove.backoffice.here import as_stranger, remembered
 from keygrove.backoffice.rendering import page
 from keygrove.management import setup
-from keygrove.management.errors import Fault, Invalid, LinkExpired
+from keygrove.management.errors import Fault, Invalid, LinkExpired, NotFound
 from keygrove.management.people import MIN_CHARACTERS
 from keygrove.web.forms import Form, read_form
 from keygrove.web.visits import address, begin, management
 
-# Two fields ask for a name: the list on top says which one it means.
-_LABELS = {
-    "company_name": "Company",
-    "name": "Your name",
-    "email": "E-mail address",
-    "password": "Password",
-}
+_LABELS = {"name": "Your name", "password": "Password"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +27,19 @@ class Entered:
 
 
 async def setup_page(request: Request) -> Response:
-    """GET /setup?token=…. Raises NotFound once somebody can sign in."""
+    """GET /setup?token=…. Once somebody can sign in it is gone, and says so."""
     token = request.query_params.get("token", "")
     try:
         await setup.check(management(request), token)
     except LinkExpired:
         return _ended(request)
+    except NotFound:
+        return _done(request)
     return _form(request, token, Entered())
 
 
 async def setup_now(request: Request) -> Response:
-    """POST /setup. Raises NotFound once somebody can sign in."""
+    """POST /setup. Once somebody can sign in it is gone, and says so."""
     form = await read_form(request, strangers=True)
     token = form.one("token")
     entered = _entered(form)
@@ -61,6 +57,8 @@ async def setup_now(request: Request) -> Response:
         )
     except LinkExpired:
         return _ended(request)
+    except NotFound:
+        return _done(request)
     except Invalid as invalid:
         return _form(request, token, entered, invalid.faults)
     response = RedirectResponse("/", status_code=303)
@@ -82,7 +80,7 @@ def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, .
         failed=bool(faults),
         token=token,
         values=entered,
-        faults=listed(Fault(fault.field, f"{_LABELS[fault.field]}: {fault.message}") for fault in faults),
+        faults=listed(faults, labels=_LABELS),
         errors=by_field(faults),
         password_hint=f"At least {MIN_CHARACTERS} characters of any kind. A phrase is easy to remember.",
     )
@@ -92,3 +90,8 @@ def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, .
 def _ended(request: Request) -> Response:
     visitor, shell = as_stranger(request)
     return remembered(page("setup_ended", shell, "Set up", status=410), request, visitor)
+
+
+def _done(request: Request) -> Response:
+    visitor, shell = as_stranger(request)
+    return remembered(page("setup_done", shell, "Set-up is done", status=404), request, visitor)

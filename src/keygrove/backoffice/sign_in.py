@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from keygrove.backoffice.faults import FAILED, by_field, listed, too_many
+from keygrove.backoffice.faults import FAILED, Listed, by_field, too_many
 from keygrove.backoffice.here import as_stranger, done, remembered, visit_shell
 from keygrove.backoffice.rendering import page
 from keygrove.management import sign_in
@@ -52,6 +52,8 @@ async def sign_in_now(request: Request) -> Response:
 def _form(
     request: Request, *, wanted: str, email: str = "", faults: tuple[Fault, ...] = (), status: int = FAILED
 ) -> Response:
+    # One fault at most, told in full at the field: the list on top says what to do about it.
+    advice = "Check your e-mail address and password." if status == FAILED else "Wait before you try again."
     visitor, shell = as_stranger(request)
     response = page(
         "sign_in",
@@ -59,7 +61,7 @@ def _form(
         "Sign in",
         status=status if faults else 200,
         failed=bool(faults),
-        faults=listed(faults),
+        faults=tuple(Listed(advice, fault.field) for fault in faults),
         errors=by_field(faults),
         email=email[:254],
         next=wanted,

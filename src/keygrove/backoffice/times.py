@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+_SHORT_WAIT_S = 90
 _STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -32,6 +33,14 @@ def moment(at_s: int, now_s: int) -> Moment:
         seconds=f"{when:%H:%M:%S} UTC",
         relative=_ago(now_s - at_s),
     )
+
+
+def when_due(at_s: int, now_s: int) -> str:
+    """When a wait ends: "in 5 seconds" for a short one, "at 14:32:10 UTC" for one that is left alone."""
+    left = max(1, at_s - now_s)
+    if left < _SHORT_WAIT_S:
+        return f"in {left} second{'' if left == 1 else 's'}"
+    return f"at {moment(at_s, now_s).seconds}"
 
 
 def _ago(seconds: int) -> str:
