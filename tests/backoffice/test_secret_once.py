@@ -1,5 +1,6 @@
 """The Secret Key is seen once: not after a reload, not in a list, not in anything the server keeps."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -112,6 +113,17 @@ def test_the_examples_run_as_they_are_shown(site: Site, visit: OpenVisitor, tmp_
         assert done.stdout.startswith("eyJ")
         ran.append(language)
     assert "python" in ran
+    refused = subprocess.run(
+        [sys.executable, "token.py"],
+        cwd=tmp_path,
+        env={"KEYGROVE_CLIENT_ID": "kg_ci_nobody", "KEYGROVE_CLIENT_SECRET": "made up"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert refused.returncode == 1
+    assert json.loads(refused.stderr)["error"] == "invalid_client"
 
 
 def test_names_are_words_never_code(site: Site, visit: OpenVisitor) -> None:
