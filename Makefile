@@ -18,7 +18,7 @@ test: ## Check style and types, then run all tests
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest
 
-faults: ## Kill, cut off and damage Keygrove for an hour (KEYGROVE_TEST_KILLS=300)
+faults: ## Kill, cut off and damage Keygrove some hundred times, for ten minutes
 	@sh scripts/setup.sh test
 	KEYGROVE_TEST_KILLS=$${KEYGROVE_TEST_KILLS:-300} $(PYTHON) -m pytest tests/faults --timeout 1800
 
