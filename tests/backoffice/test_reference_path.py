@@ -79,12 +79,16 @@ def look_after(visitor: Visitor, key_page: str, curl: str) -> None:
     assert visitor.heading() == "Newsletter sync"
     assert page.locator("#status").inner_text().strip() == "The name is changed."
     visitor.inspect("key-renamed")
+    visitor.press("Save name")
+    assert page.locator("#status").inner_text().strip() == "Nothing was changed."
     visitor.follow("Permissions")
     visitor.choose("Marketing consents", "None")
     visitor.choose("Bookings", "Read and write")
     visitor.inspect("key-permissions")
     visitor.press("Save permissions")
     assert "The permissions are changed." in page.locator("#status").inner_text()
+    visitor.press("Save permissions")
+    assert page.locator("#status").inner_text().strip() == "Nothing was changed."
     refused = run(curl)
     assert refused["error"] == "invalid_scope"
     assert "marketing.read" in str(refused["error_description"])

@@ -58,6 +58,9 @@ class TestGetAndChange:
         )
         assert both == replace(changed, name="Third", permissions=("event.read",))
         assert await integrations.get_key(m, ANA, acme.id, client_id) == both
+        clock.pass_by(60)
+        same = await integrations.update_key(m, ANA, acme.id, client_id, name="Third")
+        assert same == await integrations.get_key(m, ANA, acme.id, client_id) == both
 
     async def test_a_key_may_keep_its_name_in_another_case(self, m: Management, acme: Company) -> None:
         """It does not collide with itself."""

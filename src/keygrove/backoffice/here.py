@@ -20,6 +20,7 @@ _DONE = {
     "signed-out": "You are signed out.",
     "renamed": "The name is changed.",
     "permissions": "The permissions are changed. New tokens follow at once.",
+    "unchanged": "Nothing was changed.",
     "removed": "The key is removed. Its next token request is refused.",
 }
 

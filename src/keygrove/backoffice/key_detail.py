@@ -47,10 +47,11 @@ async def rename_now(request: Request) -> Response:
     form = await read_form(request)
     name = form.one("name")
     try:
-        await update_key(here.m, here.actor, here.company.id, key.client_id, name=name)
+        after = await update_key(here.m, here.actor, here.company.id, key.client_id, name=name)
     except Invalid as invalid:
         return await _overview(here, key, name=name, faults=invalid.faults)
-    return RedirectResponse(f"{view(here, key).url}?done=renamed", status_code=303)
+    what = "renamed" if after.name != key.name else "unchanged"
+    return RedirectResponse(f"{view(here, key).url}?done={what}", status_code=303)
 
 
 async def permissions_page(request: Request) -> Response:
@@ -69,11 +70,12 @@ async def change_permissions_now(request: Request) -> Response:
     confirmed = not faults
     if confirmed:
         try:
-            await update_key(here.m, here.actor, here.company.id, key.client_id, permissions=scopes)
+            after = await update_key(here.m, here.actor, here.company.id, key.client_id, permissions=scopes)
         except Invalid as invalid:
             faults = invalid.faults
         else:
-            return RedirectResponse(f"{view(here, key).url}/permissions?done=permissions", status_code=303)
+            what = "permissions" if after.permissions != key.permissions else "unchanged"
+            return RedirectResponse(f"{view(here, key).url}/permissions?done={what}", status_code=303)
     return _permissions(here, key, scopes, must_confirm=not confirmed, faults=faults)
 
 

@@ -155,7 +155,7 @@ async def update_key(
     name: str | None = None,
     permissions: Sequence[str] | None = None,
 ) -> IntegrationKey:
-    """Rename a key, change its permissions, or both; the next token follows.
+    """Rename a key, change its permissions, or both; the next token follows. No change leaves no trace.
 
     Raises Forbidden, NotFound, Invalid (fields `name`, `permissions`).
     """
@@ -163,6 +163,8 @@ async def update_key(
     for _ in range(_TRIES):
         before = await get_key(m, actor, company_id, client_id)
         after = _changed(m, before, name, permissions)
+        if (after.name, after.permissions) == (before.name, before.permissions):
+            return before
         if await _update(m, actor, before, after):
             return after
         # Somebody else changed it meanwhile: look again, so that neither change undoes the other.
