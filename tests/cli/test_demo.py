@@ -114,7 +114,7 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
         for option, other in (("--port", "--api-port"), ("--api-port", "--port")):
             code, line = Shell(tmp_path).error("demo", option, str(port), other, str(free_port()))
             assert code == 1
-            assert line.startswith(f"keygrove: port {port} is taken: ")
+            assert line.startswith(f"keygrove: port {port} is taken; ")
             assert "a demo may be running already" in line
             assert f"{option} {port + 10}" in line
     assert not (tmp_path / ".demo").exists()
