@@ -86,6 +86,14 @@ def test_only_the_roof_imports_the_roof() -> None:
     assert climbers == []
 
 
+def test_the_roof_reads_and_writes_rows_through_management() -> None:
+    """Commands and the demo do what pages do, with the same checks and the same journal."""
+    rows = {f"keygrove.storage.{name}" for name in ("clients", "companies", "people", "sessions")}
+    past = [f"{module.name} imports {name}"
+            for module in modules() if module.floor in ROOF for name in module.imports & rows]  # fmt: skip
+    assert past == []
+
+
 def test_nothing_runs_in_a_circle() -> None:
     """The graph of modules has no cycle."""
     edges = {

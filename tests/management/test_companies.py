@@ -26,6 +26,24 @@ async def test_a_company_gets_an_id_and_a_slug(m: Management, journal: Journal) 
     assert (line["target_id"], line["company_id"], line["actor_kind"]) == (company.id, company.id, "cli")
 
 
+async def test_a_company_is_found_by_id_or_slug(m: Management) -> None:
+    """Not by its name."""
+    company = await companies.create(m, OPERATOR, "Blue Bottle")
+    assert await companies.named(m, company.id) == company
+    assert await companies.named(m, "blue-bottle") == company
+    with pytest.raises(NotFound):
+        await companies.named(m, "Blue Bottle")
+
+
+async def test_the_operator_finds_the_company_of_a_key(m: Management, acme: Company) -> None:
+    """Also of a removed one."""
+    key = (await integrations.create_key(m, ANA, acme.id, name="Newsletter", permissions=["event.read"])).key
+    await integrations.remove_key(m, ANA, acme.id, key.client_id)
+    assert await integrations.company_of(m, key.client_id) == acme.id
+    with pytest.raises(NotFound):
+        await integrations.company_of(m, "kg_ci_unknown")
+
+
 async def test_k26_two_companies_of_one_name_share_nothing(m: Management) -> None:
     """Not the id, not the slug, not a key."""
     first, second = [await companies.create(m, OPERATOR, "Acme") for _ in range(2)]

@@ -191,10 +191,10 @@ async def _company_of(m: "Management", client_id: str, named: str) -> str:
     """The id of the named company, or else of the key's own."""
     if named:
         return (await find_company(m, named)).id
-    from keygrove.storage import clients
+    from keygrove.management import integrations
+    from keygrove.management.errors import NotFound
 
-    async with m.database.transaction() as tx:
-        client = await clients.by_id(tx, client_id)
-    if client is None:
-        raise CommandFailed(f"there is no key {client_id!r}")
-    return client.company_id
+    try:
+        return await integrations.company_of(m, client_id)
+    except NotFound:
+        raise CommandFailed(f"there is no key {client_id!r}") from None

@@ -78,8 +78,9 @@ async def _refuse_nothing(settings: "Config") -> None:
 async def find_company(m: "Management", name: str) -> "Company":
     """The company of an id or slug. Raises CommandFailed."""
     from keygrove.management import companies
+    from keygrove.management.errors import NotFound
 
-    for company in await companies.every(m):
-        if name in (company.id, company.slug):
-            return company
-    raise CommandFailed(f"there is no company {name!r}; see: keygrove company list")
+    try:
+        return await companies.named(m, name)
+    except NotFound:
+        raise CommandFailed(f"there is no company {name!r}; see: keygrove company list") from None

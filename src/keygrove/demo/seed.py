@@ -15,7 +15,6 @@ from keygrove.management import companies, integrations, people
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Fault, Invalid, NotFound
-from keygrove.storage.people import by_email
 
 COMPANIES = ("Acme", "Northwind")
 EMAIL = "admin@acme.example"
@@ -46,9 +45,8 @@ async def seed(m: Management, folder: Path) -> Credentials:
     made = {name: await _company(m, name) for name in COMPANIES}
     acme = made[COMPANIES[0]]
     if not known.password:
-        async with m.database.transaction() as tx:
-            if await by_email(tx, people.email_key(EMAIL)) is not None:
-                raise DemoDamaged(f"{kept} is missing: remove the folder {folder} and start again")
+        if await people.by_email(m, EMAIL) is not None:
+            raise DemoDamaged(f"{kept} is missing: remove the folder {folder} and start again")
         known = replace(
             known, company_id=acme.id, password="".join(secrets.choice(BASE62) for _ in range(20))
         )
@@ -64,18 +62,17 @@ async def seed(m: Management, folder: Path) -> Credentials:
 
 
 async def _company(m: Management, name: str) -> Company:
-    slug = companies.slug_of(name)
-    for company in await companies.every(m):
-        if company.slug == slug:
-            return company
-    return await companies.create(m, OPERATOR, name)
+    try:
+        return await companies.named(m, companies.slug_of(name))
+    except NotFound:
+        return await companies.create(m, OPERATOR, name)
 
 
 async def _person(m: Management, company: Company, password: str) -> None:
-    async with m.database.transaction() as tx:
-        if await by_email(tx, people.email_key(EMAIL)) is not None:
-            return
-    await people.create(m, OPERATOR, company_id=company.id, email=EMAIL, name="Alex Admin", password=password)
+    if await people.by_email(m, EMAIL) is None:
+        await people.create(
+            m, OPERATOR, company_id=company.id, email=EMAIL, name="Alex Admin", password=password
+        )
 
 
 async def _key_works(m: Management, known: Credentials) -> bool:

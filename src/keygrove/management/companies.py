@@ -13,7 +13,18 @@ from keygrove.storage import companies
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Transaction
 
-__all__ = ["Company", "add", "by_id", "create", "every", "refuse_entry", "resume", "slug_of", "suspend"]
+__all__ = [
+    "Company",
+    "add",
+    "by_id",
+    "create",
+    "every",
+    "named",
+    "refuse_entry",
+    "resume",
+    "slug_of",
+    "suspend",
+]
 
 _SLUG_CHARACTERS = 40
 
@@ -49,6 +60,15 @@ async def by_id(m: Management, company_id: str) -> Company:
     """The company of that id. Raises NotFound."""
     async with m.database.transaction() as tx:
         company = await companies.by_id(tx, company_id)
+    if company is None:
+        raise NotFound("There is no such company.")
+    return company
+
+
+async def named(m: Management, id_or_slug: str) -> Company:
+    """The company of an id or slug. Raises NotFound."""
+    async with m.database.transaction() as tx:
+        company = await companies.by_id(tx, id_or_slug) or await companies.by_slug(tx, id_or_slug)
     if company is None:
         raise NotFound("There is no such company.")
     return company

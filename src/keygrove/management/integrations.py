@@ -146,6 +146,15 @@ async def get_key(m: Management, actor: Actor, company_id: str, client_id: str) 
     raise NotFound("There is no such key.")
 
 
+async def company_of(m: Management, client_id: str) -> str:
+    """The id of a key's company, also when the key is removed. For the operator only. Raises NotFound."""
+    async with m.database.transaction() as tx:
+        client = await clients.by_id(tx, client_id)
+    if client is None:
+        raise NotFound("There is no such key.")
+    return client.company_id
+
+
 async def update_key(
     m: Management,
     actor: Actor,

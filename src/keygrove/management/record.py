@@ -22,23 +22,43 @@ async def record(
     detail: Mapping[str, object] | None = None,
 ) -> None:
     """Add a line to the journal: who did what (an action such as `key.created`), to what, from where."""
-    at_us = int(m.clock() * 1_000_000)
-    await journal.append(
-        tx,
-        journal.Event(
-            id=f"ev_{at_us:016x}{secrets.token_hex(6)}",
-            at_us=at_us,
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            actor_name=actor.name,
-            company_id=company_id,
-            action=action,
-            target_id=target_id[:128],
-            outcome=outcome,
-            detail=json.dumps(detail or {}, ensure_ascii=True),
-            address=actor.address,
-            request_id=actor.request_id,
-        ),
+    line = event(
+        actor,
+        action,
+        at=m.clock(),
+        target_id=target_id,
+        company_id=company_id,
+        outcome=outcome,
+        detail=detail,
+    )
+    await journal.append(tx, line)
+
+
+def event(
+    actor: Actor,
+    action: str,
+    *,
+    at: float,
+    target_id: str,
+    company_id: str | None = None,
+    outcome: str = "done",
+    detail: Mapping[str, object] | None = None,
+) -> journal.Event:
+    """A line of the journal, not yet written. `at` is epoch seconds with their fraction."""
+    at_us = int(at * 1_000_000)
+    return journal.Event(
+        id=f"ev_{at_us:016x}{secrets.token_hex(6)}",
+        at_us=at_us,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        company_id=company_id,
+        action=action,
+        target_id=target_id[:128],
+        outcome=outcome,
+        detail=json.dumps(detail or {}, ensure_ascii=True),
+        address=actor.address,
+        request_id=actor.request_id,
     )
 
 
