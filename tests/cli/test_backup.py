@@ -72,6 +72,16 @@ def test_people_are_told_what_is_in_it_and_what_is_not(shell: Shell) -> None:
     assert done.returncode == 0
     assert "is back now" in done.stdout
     assert "keygrove signing-key rotate --now" in done.stdout
+    assert "The master key is not here" not in done.stdout
+
+
+def test_a_restore_without_the_master_key_ends_with_saying_so(shell: Shell) -> None:
+    """And where it belongs."""
+    shell.value("backup", "copy")
+    there = elsewhere(shell, with_master_key=False)
+    last = there.run("restore", "../copy").stdout.splitlines()[-1]
+    assert last.startswith("The master key is not here: ")
+    assert f"at {there.folder / '.keygrove' / 'master.key'}, or set KEYGROVE_MASTER_KEY" in last
 
 
 def test_the_file_is_for_its_owner_and_replaces_nothing(shell: Shell) -> None:
