@@ -14,7 +14,6 @@ from keygrove.protocol.message import (
     Request,
     decode_component,
     decode_form,
-    json_headers,
     read_form,
 )
 
@@ -216,16 +215,3 @@ class TestReadForm:
         request = post(b"a=b", (name, "identity"), (name, "identity"))
         with pytest.raises(InvalidRequest, match=name):
             read_form(request)
-
-
-def test_json_answers_are_never_stored() -> None:
-    """RFC 6749 §5.1 wants `no-store` and `no-cache`; further headers come after."""
-    headers = json_headers({"allow": "POST"})
-    assert dict(headers) == {
-        "content-type": "application/json",
-        "cache-control": "no-store",
-        "pragma": "no-cache",
-        "x-content-type-options": "nosniff",
-        "allow": "POST",
-    }
-    assert json_headers()[0] == ("content-type", "application/json")

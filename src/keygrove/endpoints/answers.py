@@ -10,16 +10,24 @@ from keygrove.protocol.errors import (
     TemporarilyUnavailable,
     TooManyFailures,
 )
-from keygrove.protocol.message import Response, json_headers
+from keygrove.protocol.message import Response
 
 RETRY_AFTER_S = 1
+# Of every JSON answer that must not be stored (RFC 6749 §5.1).
+_HEADERS = (
+    ("content-type", "application/json"),
+    ("cache-control", "no-store"),
+    ("pragma", "no-cache"),
+    ("x-content-type-options", "nosniff"),
+)
 
 
 def json_response(
     body: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that must not be stored (RFC 6749 §5.1)."""
-    return Response(status, json_headers(headers), json.dumps(body, separators=(",", ":")).encode())
+    all_headers = (*_HEADERS, *(headers or {}).items())
+    return Response(status, all_headers, json.dumps(body, separators=(",", ":")).encode())
 
 
 def error_response(error: OAuthError, *, request_id: str) -> Response:

@@ -1,6 +1,6 @@
 """HTTP requests and responses as plain values, and the form encoding of RFC 6749 App. B."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -144,14 +144,3 @@ def _check_content_type(content_type: str | None) -> None:
         name, _, value = option.partition("=")
         if name.strip().lower() == "charset" and value.strip(" \t\"'").lower() not in _CHARSETS:
             raise InvalidRequest("Send the parameters in UTF-8.")
-
-
-def json_headers(extra: Mapping[str, str] | None = None) -> tuple[tuple[str, str], ...]:
-    """The headers of every JSON answer that must not be stored (RFC 6749 §5.1)."""
-    return (
-        ("content-type", "application/json"),
-        ("cache-control", "no-store"),
-        ("pragma", "no-cache"),
-        ("x-content-type-options", "nosniff"),
-        *(extra or {}).items(),
-    )
