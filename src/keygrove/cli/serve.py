@@ -33,16 +33,16 @@ def serve(
     import asyncio
     import logging
     import os
+    from importlib import import_module
 
-    # The workers inherit these modules instead of importing them again.
-    import keygrove.app
-    import keygrove.web.connection
     from keygrove import logs
     from keygrove.cli.workers import Supervisor, in_a_child, listen
     from keygrove.config.loading import load
     from keygrove.config.sources import environment_of
 
-    del keygrove
+    # The workers inherit these modules instead of importing them again.
+    import_module("keygrove.app")
+    import_module("keygrove.web.connection")
     flags = {"host": host, "port": port, "workers": workers}
     settings = load(flags)
     os.environ.update(environment_of(flags))
