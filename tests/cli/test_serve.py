@@ -156,7 +156,8 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         port = running.url.rpartition(":")[2]
         code, line = Shell(tmp_path).error("serve", "--port", port)
-        assert (code, line) == (1, f"keygrove: cannot listen on 127.0.0.1:{port}: Address already in use")
+        said = f"keygrove: cannot listen on 127.0.0.1:{port}: Address already in use"
+        assert (code, line) == (1, f"{said}; choose another port with --port or KEYGROVE_PORT")
 
 
 def test_no_header_tells_the_server_software(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_no_header_tells_the_server_software(tmp_path: Path) -> None:
 def test_a_missing_master_key_refuses_to_start(tmp_path: Path) -> None:
     """No other signing key is made in silence."""
     shell = Shell(tmp_path)
-    shell.value("company", "list")
+    shell.value("company", "create", "Acme")
     (tmp_path / ".keygrove" / "master.key").unlink()
     done = shell.run("serve", "--port", str(free_port()))
     assert done.returncode == 1
