@@ -298,6 +298,16 @@ def choose_permissions(m: Management, permissions: Sequence[str]) -> tuple[ApiLi
     return api, api.complete(permissions)
 
 
+def _unknown(scope: str, known: Sequence[str]) -> str:
+    """What to say of a scope that does not exist. Only a plain one is repeated: it may hold anything."""
+    if not _PLAIN.fullmatch(scope):
+        return "One of the permissions does not exist."
+    near = get_close_matches(scope, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    listed = f" There are: {', '.join(known)}." if 0 < len(known) <= _LISTED else ""
+    return f"The permission {scope} does not exist.{hint}{listed}"
+
+
 def _same_api(m: Management, key: IntegrationKey, permissions: Sequence[str]) -> tuple[str, ...]:
     api, scopes = choose_permissions(m, permissions)
     if api.audience != key.audience:
@@ -309,16 +319,6 @@ def _key(listing: ClientListing) -> IntegrationKey:
     return IntegrationKey(
         client_id=listing.client_id,
         name=listing.client_name,
-def _unknown(scope: str, known: Sequence[str]) -> str:
-    """What to say of a scope that does not exist. Only a plain one is repeated: it may hold anything."""
-    if not _PLAIN.fullmatch(scope):
-        return "One of the permissions does not exist."
-    near = get_close_matches(scope, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    listed = f" There are: {', '.join(known)}." if 0 < len(known) <= _LISTED else ""
-    return f"The permission {scope} does not exist.{hint}{listed}"
-
-
         permissions=listing.scope.tokens,
         company_id=listing.company_id,
         audience=listing.audience,
