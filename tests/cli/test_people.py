@@ -47,3 +47,11 @@ def test_a_password_is_made_and_printed_once_or_brought(shell: Shell) -> None:
     assert (brought.returncode, "clearing" in brought.stdout) == (0, False)
     short = shell.run("person", "set-password", ADDRESS, "--password-stdin", text="short\n")
     assert (short.returncode, "password: " in short.stderr, "Traceback" in short.stderr) == (1, True, False)
+
+
+@pytest.mark.parametrize("command", [("list", "--company", "acme"), ("disable", ADDRESS)])
+def test_no_database_is_made_to_find_nobody_in_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """It is more likely that the command runs in the wrong folder."""
+    code, line = Shell(tmp_path).error("person", *command)
+    assert (code, "there is no database" in line) == (1, True)
+    assert list(tmp_path.iterdir()) == []

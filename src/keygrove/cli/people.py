@@ -47,7 +47,7 @@ def create(
         )
         return value_of(person, found.id, role), known
 
-    value, known = with_management(add)
+    value, known = with_management(add, create=False)
     lines = [("Person", value["name"]), ("id", value["id"]), ("E-mail", value["email"]), ("role", role)]
     note = ""
     if known:
@@ -72,7 +72,7 @@ def list_people(
         found = await find_company(m, company)
         return found.id, await people.members(m, found.id)
 
-    company_id, found = with_management(read)
+    company_id, found = with_management(read, create=False)
     rows = [
         (each.person.email, each.person.id, each.person.name, each.role, _disabled_at(each.person) or "")
         for each in found
@@ -106,7 +106,7 @@ def set_password(person: Named, password_stdin: PasswordStdin = False, as_json: 
         await people.set_password(m, OPERATOR, found.id, password)
         return found
 
-    found = with_management(change)
+    found = with_management(change, create=False)
     value, text = _account(found), f"{found.email} has another password; every session has ended."
     if not password_stdin:
         value["password"] = password
@@ -145,7 +145,7 @@ def _set_disabled(name: str, as_json: bool, *, disabled: bool) -> None:
         await (people.disable if disabled else people.enable)(m, OPERATOR, found.id)
         return await people.named(m, found.id)
 
-    person = with_management(change)
+    person = with_management(change, create=False)
     done = "is disabled and signed out everywhere." if disabled else "may sign in."
     show(as_json, _account(person), f"{person.email} {done}")
 
