@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
 from backoffice.visitor import NARROW, Look, Visitor
@@ -83,10 +85,12 @@ def test_read_everything_asks_first(site: Site, visit: OpenVisitor) -> None:
     summary = page.locator("[data-summary]")
     page.get_by_role("button", name="Read everything").click()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert summary.inner_text() == "No permission yet"
     page.get_by_role("button", name="Read everything").click()
     page.get_by_role("dialog").get_by_role("button", name="Read everything").click()
-    assert summary.inner_text().startswith("6 permissions: booking.read, event.read")
+    # The dialog tells its answer a moment after it has closed.
+    expect(summary).to_contain_text("6 permissions: booking.read, event.read")
 
 
 def test_a_secret_in_the_filter_is_not_sent(site: Site, visit: OpenVisitor) -> None:
