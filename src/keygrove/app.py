@@ -18,6 +18,7 @@ from keygrove.crypto.secrets import Digests, derive_key
 from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.signer import Signer
 from keygrove.endpoints.usage import UsageBook, purge
 from keygrove.logs import configure
 from keygrove.management import retention, signing_keys
@@ -107,6 +108,7 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
             policy=policy,
             database=database,
             keyring=keyring,
+            signer=Signer(),
             digests=digests,
             clock=clock,
             usage=UsageBook(),

@@ -13,6 +13,7 @@ from keygrove.crypto.jose import Keyring, SigningKey
 from keygrove.crypto.secrets import Digests, new_client_id, new_client_secret
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.signer import Signer
 from keygrove.endpoints.token import token
 from keygrove.endpoints.usage import UsageBook
 from keygrove.protocol.message import Request, Response
@@ -106,6 +107,7 @@ def serving(database: Database, keyring: Any, *, api: Api = API, clock: float = 
         policy=policy,
         database=database,
         keyring=lambda: keyring,
+        signer=Signer(),
         digests=DIGESTS,
         clock=lambda: clock,
         usage=UsageBook(),

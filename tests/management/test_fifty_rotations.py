@@ -9,6 +9,7 @@ from keygrove.crypto.vault import Vault
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.discovery import MAX_AGE_S, Documents, serve
+from keygrove.endpoints.signer import Signer
 from keygrove.endpoints.usage import UsageBook
 from keygrove.management import signing_keys
 from keygrove.management.context import OPERATOR, Management
@@ -45,6 +46,7 @@ class Node:
             AuthorizationServer(
                 policy=Policy(m.issuer, apis),
                 database=m.database,
+                signer=Signer(),
                 keyring=ring,
                 digests=m.digests,
                 clock=m.clock,

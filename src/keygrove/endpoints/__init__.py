@@ -2,6 +2,7 @@
 
 context       AuthorizationServer: what every endpoint is handed
 token         POST /oauth2/token
+signer        signs together what arrived together
 discovery     the /.well-known documents
 usage         counts what keys do, off the request's path
 budget        how many failed authentications are answered plainly

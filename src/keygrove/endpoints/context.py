@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from keygrove.crypto.jose import Keyring
 from keygrove.crypto.secrets import Digests
 from keygrove.endpoints.budget import FailureBudget
+from keygrove.endpoints.signer import Signer
 from keygrove.endpoints.usage import UsageBook
 from keygrove.protocol.token import Policy
 from keygrove.storage.database import Database
@@ -21,6 +22,7 @@ class AuthorizationServer:
     policy: Policy
     database: Database
     keyring: Callable[[], Keyring]
+    signer: Signer
     digests: Digests
     clock: Callable[[], float]
     usage: UsageBook

@@ -33,9 +33,7 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
             facts = await load(tx, asked, server)
         now = int(server.clock())
         issue = decide(asked, facts, server.policy, now=now, jti=new_token_id())
-        signed = server.keyring().sign(
-            issue.access_token.claims(), issue.token_type, algorithm=issue.signing_algorithm, now=now
-        )
+        signed = await server.signer.sign(server.keyring(), issue, now=now)
         response = json_response(answer(issue, signed, now=server.clock()))
         _note(server, request, issue)
     except OAuthError as error:

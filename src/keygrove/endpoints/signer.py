@@ -1,0 +1,43 @@
+"""Signs together what one turn of the event loop asks to have signed.
+
+A signature takes a quarter of a millisecond and drives everything else out of the processor's caches, so
+that the work between two signatures costs half as much again. Requests that arrived together are
+therefore all decided first, and then all signed, in the order they came.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from keygrove.crypto.jose import Keyring
+from keygrove.protocol.token import Issue
+
+_Job = tuple[Keyring, Issue, int, "asyncio.Future[str]"]
+
+
+@dataclass(slots=True)
+class Signer:
+    """The signatures that wait for this turn's end."""
+
+    _waiting: list[_Job] = field(default_factory=list)
+
+    async def sign(self, keyring: Keyring, issue: Issue, *, now: int) -> str:
+        """The signed token. Raises LookupError when there is no key of its algorithm."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._sign_all)
+        future: asyncio.Future[str] = loop.create_future()
+        self._waiting.append((keyring, issue, now, future))
+        return await future
+
+    def _sign_all(self) -> None:
+        jobs, self._waiting = self._waiting, []
+        for keyring, issue, now, future in jobs:
+            if future.cancelled():
+                continue
+            try:
+                claims = issue.access_token.claims()
+                future.set_result(
+                    keyring.sign(claims, issue.token_type, algorithm=issue.signing_algorithm, now=now)
+                )
+            except Exception as error:
+                future.set_exception(error)
