@@ -23,7 +23,7 @@ _RANDOM = random.Random(20)  # noqa: S311 - not for secrets
 _INSERT = """
     insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types, scope,
                          audience, created_at_s, created_by, updated_at_s)
-    values ($1, $2, $3, $4, $5, 'client_credentials', $6, $7, $8, 'bench', $8)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
 
@@ -64,7 +64,8 @@ async def _insert(config: Config, company_id: str, count: int) -> list[str]:
             else:
                 client_id, digest = "kg_ci_" + "".join(_RANDOM.choices(BASE62, k=28)), os.urandom(32).hex()
             name = f"Key {number}"
-            yield client_id, company_id, name, name.casefold(), digest, PERMISSION, AUDIENCE, now
+            kind = ("client_credentials", PERMISSION, AUDIENCE)
+            yield client_id, company_id, name, name.casefold(), digest, *kind, now, "bench", now
 
     async with house.database.transaction() as tx:
         for start in range(0, count, _BATCH):

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
 from keygrove.crypto.jose import (
@@ -327,3 +328,16 @@ def test_garbage_costs_nothing(key: SigningKey, token: str) -> None:
     with pytest.raises(InvalidToken):
         read(token, key)
     assert time.perf_counter() - began < 0.05
+
+
+def test_a_token_is_the_one_that_joserfc_makes(key: SigningKey) -> None:
+    """RS256 has one signature for a key and an input, so the whole token must be equal."""
+    header = {"alg": "RS256", "kid": key.kid, "typ": "at+jwt"}
+    payload = json.dumps(CLAIMS, separators=(",", ":"))
+    assert sign(key) == jws.serialize_compact(header, payload, key.key, algorithms=["RS256"])
+
+
+def test_joserfc_reads_an_elliptic_token(elliptic: SigningKey) -> None:
+    """ES256 signatures differ each time; a strict reader accepts them."""
+    found = jws.deserialize_compact(sign(elliptic), elliptic.key, algorithms=["ES256"])
+    assert json.loads(found.payload) == CLAIMS

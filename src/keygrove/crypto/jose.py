@@ -1,7 +1,8 @@
 """Signing keys, JSON Web Key Sets, and signed tokens (RFC 7515, RFC 7517, RFC 7519, RFC 7638, RFC 8725).
 
-Everything cryptographic is joserfc's. This file adds what we decide: which algorithms exist here, how a
-key is named, which published keys are fit for use, and the one strict form in which a token is accepted.
+Everything cryptographic is joserfc's, and so are the encodings. This file adds what we decide: which
+algorithms exist here, how a key is named, which published keys are fit for use, and the one strict form in
+which a token is accepted. All tokens of a key have one header: it is written and read once (ADR 0005).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Self, cast
 
-from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, KeyParameters, RSAKey
+from joserfc.jws import JWSRegistry
+from joserfc.util import json_b64decode, json_b64encode, urlsafe_b64decode, urlsafe_b64encode
 
 SUPPORTED_ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 RSA_BITS: Final = 2048
@@ -26,7 +28,6 @@ MAX_KEYS: Final = 64
 
 Key = RSAKey | ECKey
 
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _MODULUS_CHARACTERS = range(342, 1367)  # 2048 to 8192 bits: below is weak, above only burns our processor
 _EXPONENTS = range(65537, 2**32)  # FIPS 186-5 asks for more than 2**16; larger ones only cost time
@@ -34,6 +35,8 @@ _COORDINATE = re.compile(r"[A-Za-z0-9_-]{43}")  # always 32 octets (RFC 7518 §6
 _PUBLIC_MEMBERS = {"RS256": ("kty", "use", "alg", "kid", "n", "e"),
                    "ES256": ("kty", "use", "alg", "kid", "crv", "x", "y")}  # fmt: skip
 _ALGORITHM_OF = {"RSA": "RS256", "EC": "ES256"}  # of a key's type, in both directions the only one
+_REGISTRY = JWSRegistry(algorithms=SUPPORTED_ALGORITHMS, strict_check_header=False)
+_REGISTRY.max_header_length = 4096  # an honest header may carry a certificate chain, which we do not use
 _MALFORMED = (JoseError, SecurityWarning, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -166,9 +169,10 @@ class Keyring:
         Raises LookupError when there is no key of the algorithm.
         """
         current = self.current(algorithm, now)
-        header = {"alg": algorithm, "kid": current.kid, "typ": typ}
-        payload = _encode_json(dict(claims))
-        return jws.serialize_compact(header, payload, current.key, registry=_registry(SUPPORTED_ALGORITHMS))
+        payload = urlsafe_b64encode(_encode_json(claims).encode("utf-8"))
+        signing_input = _header_segment(algorithm, current.kid, typ) + b"." + payload
+        signature = _REGISTRY.get_alg(algorithm).sign(signing_input, current.key)
+        return (signing_input + b"." + urlsafe_b64encode(signature)).decode("ascii")
 
     def published(self, now: int) -> tuple[SigningKey, ...]:
         """Return the keys that verifiers must know at `now`: next, current, previous; each `kid` once."""
@@ -214,18 +218,31 @@ def verify(
 
     Raises UnknownKey when only the key is missing, InvalidToken for all else.
     """
-    if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS or not _COMPACT.fullmatch(token):
+    if not algorithms or not SUPPORTED_ALGORITHMS.issuperset(algorithms):
+        raise ValueError(f"the algorithms must be among {sorted(SUPPORTED_ALGORITHMS)}")
+    if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("the token is malformed")
-    registry = _registry(frozenset(algorithms))
     try:
-        signed = jws.extract_compact(token.encode("ascii"), registry=registry)
-        key = _key_for(signed.protected, keys, algorithms, types)
-        genuine = jws.validate_compact(signed, key, registry=registry)
+        signed, _, signature = token.encode("ascii").rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        protected = _protected(header)
+        key = _key_for(protected, keys, algorithms, types)
+        genuine = _REGISTRY.get_alg(protected["alg"]).verify(signed, urlsafe_b64decode(signature), key)
+        content = urlsafe_b64decode(payload)
     except _MALFORMED as error:
         raise InvalidToken("the token is malformed") from error
     if not genuine:
         raise InvalidToken("the signature does not match")
-    return _claims(signed.payload)
+    return _claims(content)
+
+
+@lru_cache(maxsize=256)
+def _protected(segment: bytes) -> dict[str, str]:
+    """The members of a token's header. Raises one of _MALFORMED."""
+    _REGISTRY.validate_header_size(segment)
+    header: dict[str, str] = json_b64decode(segment)
+    _REGISTRY.check_header(header)
+    return header
 
 
 def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str]) -> Key:
@@ -233,7 +250,7 @@ def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], type
         raise InvalidToken("the header is not a JSON object")
     if header.get("alg") not in tuple(algorithms):
         raise InvalidToken("the algorithm is not allowed")
-    if "crit" in header:  # RFC 7515 §4.1.11: we understand no extension
+    if "crit" in header or "b64" in header:  # RFC 7515 §4.1.11, RFC 7797: we understand no extension
         raise InvalidToken("the header demands an extension")
     if _media_type(header.get("typ")) not in map(_media_type, types):
         raise InvalidToken("the token is of another type")
@@ -254,7 +271,7 @@ def _media_type(value: object) -> object:
 
 def _claims(payload: bytes) -> dict[str, object]:
     try:
-        claims = json.loads(payload.decode("utf-8"), parse_constant=_no_such_number)
+        claims = _decode_json(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InvalidToken("the claims are not JSON") from error
     if not isinstance(claims, dict):
@@ -342,14 +359,10 @@ def _is_for_verifying(jwk: dict[object, object]) -> bool:
     )
 
 
-@lru_cache(maxsize=16)
-def _registry(algorithms: frozenset[str]) -> jws.JWSRegistry:
-    """Return joserfc's rules for an allow-list. An empty one would mean its own defaults: refused."""
-    if not algorithms or not algorithms <= SUPPORTED_ALGORITHMS:
-        raise ValueError(f"the algorithms must be among {sorted(SUPPORTED_ALGORITHMS)}")
-    registry = jws.JWSRegistry(algorithms=algorithms, strict_check_header=False)
-    registry.max_header_length = 4096  # an honest header may carry a certificate chain, which we do not use
-    return registry
+@lru_cache(maxsize=256)
+def _header_segment(algorithm: str, kid: str, typ: str) -> bytes:
+    return json_b64encode({"alg": algorithm, "kid": kid, "typ": typ})
 
 
+_decode_json = json.JSONDecoder(parse_constant=_no_such_number).decode
 _encode_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

@@ -20,14 +20,15 @@ _HEADERS = (
     ("pragma", "no-cache"),
     ("x-content-type-options", "nosniff"),
 )
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def json_response(
     body: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that must not be stored (RFC 6749 §5.1)."""
-    all_headers = (*_HEADERS, *(headers or {}).items())
-    return Response(status, all_headers, json.dumps(body, separators=(",", ":")).encode())
+    all_headers = (*_HEADERS, *headers.items()) if headers else _HEADERS
+    return Response(status, all_headers, _encode_json(body).encode())
 
 
 def error_response(error: OAuthError, *, request_id: str) -> Response:

@@ -26,8 +26,7 @@ class UsageBook:
 
     def issued(self, client_id: str, *, now: int, address: str, user_agent: str) -> None:
         """A client got a token at `now` (epoch seconds)."""
-        _count(self._issued, (client_id, now - now % HOUR_S))
-        if client_id in self._uses or len(self._uses) < _MOST_CLIENTS:
+        if _count(self._issued, (client_id, now - now % HOUR_S)):
             self._uses[client_id] = (now, address, user_agent[:_MOST_AGENT])
 
     def refused(self, client_id: str, *, now: int) -> None:
@@ -40,22 +39,22 @@ class UsageBook:
         refused, self._refused = self._refused, {}
         uses, self._uses = self._uses, {}
         # In one order everywhere, so that two nodes never wait for each other's rows.
-        places, users = sorted({*issued, *refused}), sorted(uses)
+        places = sorted({*issued, *refused})
         try:
             while places:
-                rows = [(*at, issued.get(at, 0), refused.get(at, 0)) for at in places[:_SLICE]]
+                some = places[:_SLICE]
+                users = sorted({client_id for client_id, _ in some} & uses.keys())
                 async with database.transaction() as tx:
-                    await usage.add_hours(tx, rows)
+                    await usage.add_hours(tx, [(*at, issued.get(at, 0), refused.get(at, 0)) for at in some])
+                    await usage.note_uses(tx, [(client_id, *uses[client_id]) for client_id in users])
                 del places[:_SLICE]
-            while users:
-                async with database.transaction() as tx:
-                    await usage.note_uses(tx, [(client_id, *uses[client_id]) for client_id in users[:_SLICE]])
-                del users[:_SLICE]
+                for client_id in users:
+                    del uses[client_id]
         except BaseException:
             for at in places:
                 _count(self._issued, at, issued.get(at, 0))
                 _count(self._refused, at, refused.get(at, 0))
-            self._uses = {client_id: uses[client_id] for client_id in users} | self._uses
+            self._uses = uses | self._uses
             raise
 
 
@@ -65,6 +64,9 @@ async def purge(database: Database, *, now: int) -> None:
         await usage.forget_hours(tx, before_s=now - KEPT_S)
 
 
-def _count(counts: dict[tuple[str, int], int], at: tuple[str, int], number: int = 1) -> None:
-    if number and (at in counts or len(counts) < _MOST_CLIENTS):
+def _count(counts: dict[tuple[str, int], int], at: tuple[str, int], number: int = 1) -> bool:
+    """Add to a count; false when there is no room for one more client."""
+    has_room = at in counts or len(counts) < _MOST_CLIENTS
+    if number and has_room:
         counts[at] = counts.get(at, 0) + number
+    return has_room

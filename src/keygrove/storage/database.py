@@ -46,7 +46,10 @@ class Transaction(Protocol):
         """Every row. Raises DatabaseUnavailable."""
 
     async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
-        """Execute a write once for each row of values. Raises DatabaseUnavailable, UniqueViolation."""
+        """Execute an insert of one row, `values ($1, $2, …)`, for many rows, no two of them the same.
+
+        Raises DatabaseUnavailable, UniqueViolation.
+        """
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write; the number of rows it touched. Raises DatabaseUnavailable, UniqueViolation."""

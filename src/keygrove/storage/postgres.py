@@ -23,6 +23,7 @@ from keygrove.storage.database import (
     UniqueViolation,
     Value,
 )
+from keygrove.storage.rows import batches
 
 CONNECTIONS = 8
 PATIENCE_S = 4.0
@@ -150,9 +151,10 @@ class PostgresTransaction(Transaction):
         return int(status.rpartition(" ")[2])
 
     async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
-        """Execute a write once for each row of values."""
+        """Insert every row."""
         await self._begin()
-        await patiently(self._connection.executemany(sql, rows))
+        for statement, values in batches(sql, rows):
+            await patiently(self._connection.execute(statement, *values))
 
     async def _begin(self) -> None:
         if self._connection is None:

@@ -24,6 +24,7 @@ from keygrove.storage.database import (
     UniqueViolation,
     Value,
 )
+from keygrove.storage.rows import batches
 
 _BUSY_MS = 5000
 _READ_BUSY_MS = 250
@@ -139,7 +140,7 @@ class SqliteTransaction(Transaction):
         return await self._writer.do(lambda connection: _write(connection, sql, values))
 
     async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
-        """Execute a write once for each row of values."""
+        """Insert every row."""
         await self._begin()
         await self._writer.do(lambda connection: _write_many(connection, sql, rows))
 
@@ -251,7 +252,8 @@ def _write(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) 
 def _write_many(connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
     _still_open(connection)
     try:
-        connection.executemany(sql, (dict(zip(_NAMES, values, strict=False)) for values in rows))
+        for statement, values in batches(sql, rows, mark="?"):
+            connection.execute(statement, values)
     except sqlite3.Error as error:
         raise translate(error) from error
 

@@ -1,6 +1,6 @@
 """ASGI messages to protocol messages and back; the protocol endpoints as bare ASGI callables."""
 
-import secrets
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from ipaddress import ip_address
@@ -65,7 +65,9 @@ def request_of(scope: Scope, body: bytes = b"") -> Request:
     return Request(
         method=scope["method"],
         path=scope["path"],
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        headers=tuple(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        ),
         body=body,
         address=address_of(scope),
         request_id=request_id(scope),
@@ -90,10 +92,10 @@ def _ip(text: str) -> str:
 
 
 def request_id(scope: Scope) -> str:
-    """The id of this request: one for logs, answers and the journal."""
+    """The id of this request: one for logs, answers and the journal. It is no secret."""
     state = scope.setdefault("state", {})
     if "request_id" not in state:
-        state["request_id"] = secrets.token_hex(8)
+        state["request_id"] = f"{random.getrandbits(64):016x}"
     return str(state["request_id"])
 
 

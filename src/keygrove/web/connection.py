@@ -74,6 +74,7 @@ class OnePiece:
 class LimitedConnection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, with limits."""
 
+    _awaits_head = False
     _head_timer: asyncio.TimerHandle | None = None
     _body_timer: asyncio.TimerHandle | None = None
     _flush_timer: asyncio.TimerHandle | None = None
@@ -91,6 +92,7 @@ class LimitedConnection(HttpToolsProtocol):
                 return
             next(iter(_waiting)).timeout_keep_alive_handler()
         self._await_head()
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -102,20 +104,22 @@ class LimitedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived; refuse what outgrows its limit before it is complete."""
-        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+        if not self._awaits_head and (self.cycle is None or self.cycle.response_complete):
             # Any byte ends uvicorn's own timer, also a blank line that begins no request.
             self._await_head()
-        if self._head_timer is not None:
+        if self._awaits_head:
             self._head_bytes += len(data)
         else:
             self._body_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._body_timer is None and self._head_timer is None and self.cycle.more_body:
-            # Most bodies come with their heads and need no timer.
+        # Most heads come whole, and their bodies with them: they need no timer.
+        if self._awaits_head:
+            self._time_head()
+        elif self._body_timer is None and self.cycle.more_body:
             self._body_timer = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
-        if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
+        if self._awaits_head and self._head_bytes > MAX_HEAD_BYTES:
             self.refuse(431, "Request Header Fields Too Large")
         elif self._body_bytes > MAX_BODY_WIRE_BYTES and self.cycle.more_body:
             self.refuse(413, "Content Too Large")
@@ -123,7 +127,7 @@ class LimitedConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins: it has a limited time to show its head."""
         super().on_message_begin()
-        if self._head_timer is None:
+        if not self._awaits_head:
             self._await_head()
 
     def on_headers_complete(self) -> None:
@@ -216,11 +220,16 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         _waiting[self] = None
+        self._awaits_head = True
         self._head_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
+
+    def _time_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
 
     def _stop_waiting(self) -> None:
         _waiting.pop(self, None)
+        self._awaits_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

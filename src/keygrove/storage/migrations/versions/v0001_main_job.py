@@ -1,6 +1,6 @@
 """Companies, people, clients, signing keys, sessions and the journal."""
 
-from alembic import op
+from keygrove.storage.migrations.statements import execute
 
 revision = "0001"
 down_revision = None
@@ -42,7 +42,7 @@ create table clients (
     created_by text not null,
     updated_at_s bigint not null,
     removed_at_s bigint
-);
+) without rowid;
 create unique index clients_by_name on clients (company_id, name_key) where removed_at_s is null;
 create table creations (
     form_token_digest text primary key,
@@ -103,6 +103,4 @@ create index journal_by_target on journal (target_id, at_us);
 
 def upgrade() -> None:
     """Create the tables."""
-    for statement in TABLES.split(";"):
-        if statement.strip():
-            op.execute(statement)
+    execute(TABLES)

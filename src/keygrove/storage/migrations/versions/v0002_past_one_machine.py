@@ -1,6 +1,6 @@
 """Rotating signing keys, use of keys, and failed authentications, shared by every node."""
 
-from alembic import op
+from keygrove.storage.migrations.statements import execute
 
 revision = "0002"
 down_revision = "0001"
@@ -15,14 +15,14 @@ create table key_use (
     last_used_at_s bigint not null,
     address text not null,
     user_agent text not null
-);
+) without rowid;
 create table usage_hours (
     client_id text not null,
     hour_s bigint not null,
     issued bigint not null,
     refused bigint not null,
     primary key (client_id, hour_s)
-);
+) without rowid;
 create index usage_hours_by_hour on usage_hours (hour_s);
 create table turns (
     name text primary key,
@@ -43,6 +43,4 @@ create index failures_by_minute on failures (minute_s);
 
 def upgrade() -> None:
     """Expand; nothing that the version before reads is changed."""
-    for statement in STEPS.split(";"):
-        if statement.strip():
-            op.execute(statement)
+    execute(STEPS)
