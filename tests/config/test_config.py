@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from keygrove.config.loading import Config, ConfigInvalid, Reading, load, read
+from keygrove.config.settings import SETTINGS, Setting
+from keygrove.config.template import template
 from keygrove.management.catalogue import SAMPLE
 
 CATALOGUE = """
@@ -58,6 +60,14 @@ def test_without_any_source_there_are_defaults_and_the_sample_catalogue(tmp_path
     assert config.trusted_proxies == ("127.0.0.1", "::1")
     assert config.workers >= 1
     assert (config.catalogue, config.catalogue_is_sample) == (SAMPLE, True)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_defaults_and_examples_stand_up_to_their_own_checks(tmp_path: Path, setting: Setting) -> None:
+    """What the written file shows behind a # can be set as it stands."""
+    shown = [line[2:] for line in template().splitlines() if line.startswith(f"# {setting.name} = ")]
+    assert len(shown) == (0 if setting.secret else 1)
+    assert faults_of(tmp_path, "\n".join(shown)) == []
 
 
 def test_rotation_can_be_switched_off_and_not_made_absurd(tmp_path: Path) -> None:

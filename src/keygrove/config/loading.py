@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from keygrove.config.catalogue import read_catalogue
-from keygrove.config.settings import SETTINGS, Setting, is_loopback, processors
+from keygrove.config.settings import MOST_WORKERS, SETTINGS, Setting, is_loopback, processors
 from keygrove.config.sources import (
     PREFIX,
     Entries,
@@ -28,7 +28,7 @@ from keygrove.config.words import unknown
 from keygrove.management.catalogue import SAMPLE, Catalogue
 from keygrove.storage.opening import SQLITE
 
-_MOST_WORKERS = 8
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,16 +113,16 @@ def read(
     above = from_environment(environ, folder, secrets, faults) | from_flags(flags or {}, folder)
     entries = _file_entries(environ, folder, above, faults) | above
     _refuse_unknown_names(entries, faults)
-    values = {setting.name: _value(setting, entries, faults) for setting in SETTINGS}
+    given = _given(entries, faults)
     catalogue = read_catalogue(entries, faults)
-    config = _config(values, entries, catalogue, folder, faults)
-    shown = (*_shown(config, values, entries), _shown_catalogue(catalogue, entries))
+    config = _config(_DEFAULTS | given, entries, catalogue, folder, faults)
+    shown = (*_shown(config, given, entries), _shown_catalogue(catalogue, entries))
     return Reading(None if faults else config, tuple(faults), shown)
 
 
 def _file_entries(environ: Mapping[str, str], folder: Path, above: Entries, faults: list[Fault]) -> Entries:
     entry = above.get(("data_dir",))
-    data_dir = folder / (str(entry.value) if entry else ".keygrove")
+    data_dir = folder / (str(entry.value) if entry else _DEFAULTS["data_dir"])
     file = find_file(environ, folder, data_dir)
     entries = from_file(file, folder, faults) if file else {}
     for at, found in list(entries.items()):
@@ -151,35 +151,41 @@ def _refuse_unknown_names(entries: Entries, faults: list[Fault]) -> None:
             faults.append(Fault(entry.place, unknown("", ".".join(map(str, at)), [*names, "api"])))
 
 
-def _value(setting: Setting, entries: Entries, faults: list[Fault]) -> Any:
-    """The checked value of a setting; None when it is not set or has a fault."""
-    entry = entries.get((setting.name,))
-    if entry is None:
-        return None
+def _given(entries: Entries, faults: list[Fault]) -> dict[str, Any]:
+    """The checked values of the settings that are set and have no fault."""
+    given = {}
+    for setting in SETTINGS:
+        entry = entries.get((setting.name,))
+        if entry is None:
+            continue
+        try:
+            given[setting.name] = _value(setting, entry)
+        except msgspec.ValidationError:
+            faults.append(Fault(entry.place, f"{setting.name} must be {setting.expects}"))
+        except ValueError as error:
+            faults.append(Fault(entry.place, f"{setting.name}: {error}"))
+    return given
+
+
+def _value(setting: Setting, entry: Entry) -> Any:
+    """The value in an entry. Raises msgspec.ValidationError when it is of another type, ValueError."""
     raw = entry.value
-    if entry.text and setting.type == list[str]:
+    if entry.text and setting.type == tuple[str, ...]:
         raw = [part.strip() for part in str(raw).split(",") if part.strip()]
-    try:
-        value = msgspec.convert(raw, setting.type, strict=not entry.text)
-        setting.check(value)
-    except msgspec.ValidationError:
-        faults.append(Fault(entry.place, f"{setting.name} must be {setting.expects}"))
-    except ValueError as error:
-        faults.append(Fault(entry.place, f"{setting.name}: {error}"))
-    else:
-        return value
-    return None
+    value = msgspec.convert(raw, setting.type, strict=not entry.text)
+    setting.check(value)
+    return value
 
 
 def _config(
     values: dict[str, Any], entries: Entries, catalogue: Catalogue | None, folder: Path, faults: list[Fault]
 ) -> Config:
     """The values with their defaults; only to be used when there are no faults."""
-    data_dir = _path(values["data_dir"] or ".keygrove", entries.get(("data_dir",)), folder)
+    data_dir = _path(values["data_dir"], entries.get(("data_dir",)), folder)
     url = values["database"]
     if url and url.startswith(SQLITE):
         url = f"{SQLITE}{_path(url.removeprefix(SQLITE), entries.get(('database',)), folder)}"
-    host, port = values["host"] or "127.0.0.1", values["port"] or 8400
+    host = values["host"]
     if ("issuer",) not in entries and not is_loopback(host):
         faults.append(
             Fault(
@@ -187,33 +193,18 @@ def _config(
                 f"with host {host}, set the issuer: the https address at which clients reach this server",
             )
         )
-    issuer = values["issuer"] or f"http://127.0.0.1:{port}"
-    listed = catalogue or SAMPLE
+    issuer = values["issuer"] or f"http://127.0.0.1:{values['port']}"
     for at, entry in entries.items():
         if at[0] == "api" and at[2:] == ("audience",) and entry.value == issuer:
             faults.append(Fault(entry.place, "api.audience must not be the issuer: that is Keygrove itself"))
-    proxies = values["trusted_proxies"]
-    return Config(
-        issuer=issuer,
-        database=url or f"{SQLITE}{data_dir / 'keygrove.db'}",
-        data_dir=data_dir,
-        host=host,
-        port=port,
-        workers=values["workers"] or min(processors(), _MOST_WORKERS),
-        platform_name=values["platform_name"] or "Keygrove",
-        master_key=_master_key(values["master_key"]),
-        trusted_proxies=("127.0.0.1", "::1") if proxies is None else tuple(proxies),
-        rotation_days=_given(values["rotation_days"], 90),
-        failures_per_client=_given(values["failures_per_client"], 20),
-        failures_per_address=_given(values["failures_per_address"], 60),
-        log_level=values["log_level"] or "info",
-        catalogue=listed,
-        catalogue_is_sample=catalogue is None,
-    )
-
-
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value
+    settled = values | {
+        "issuer": issuer,
+        "database": url or f"{SQLITE}{data_dir / 'keygrove.db'}",
+        "data_dir": data_dir,
+        "workers": values["workers"] or min(processors(), MOST_WORKERS),
+        "master_key": _master_key(values["master_key"]),
+    }
+    return Config(**settled, catalogue=catalogue or SAMPLE, catalogue_is_sample=catalogue is None)
 
 
 def _master_key(text: str | None) -> bytes | None:
@@ -235,12 +226,12 @@ def without_password(url: str) -> str:
     return re.sub(r"://[^/@]*@", "://<secret>@", url)
 
 
-def _shown(config: Config, values: dict[str, Any], entries: Entries) -> list[Shown]:
+def _shown(config: Config, given: dict[str, Any], entries: Entries) -> list[Shown]:
     rows = []
     for setting in SETTINGS:
         entry = entries.get((setting.name,))
         value: object = getattr(config, setting.name)
-        if entry is not None and values[setting.name] is None:
+        if entry is not None and setting.name not in given:
             value = without_password(str(entry.value))
         elif setting.name == "database":
             value = config.database_shown

@@ -17,13 +17,19 @@ _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting. `expects` completes "must be …"; `check` raises ValueError with a sentence."""
+    """One setting. `expects` completes "must be …"; `check` raises ValueError with a sentence.
+
+    A default that follows from other settings or from the machine is None here; `derived` says from what,
+    and `example` is a value to show instead.
+    """
 
     name: str
     type: Any
     expects: str
-    default: str
     meaning: str
+    default: Any = None
+    derived: str = ""
+    example: Any = None
     check: Callable[[Any], None] = lambda _: None
     secret: bool = False
 
@@ -31,6 +37,12 @@ class Setting:
     def variable(self) -> str:
         """The environment variable that sets it."""
         return "KEYGROVE_" + self.name.upper()
+
+    @property
+    def default_shown(self) -> str:
+        """The default as documents show it."""
+        values = self.default if isinstance(self.default, tuple) else (self.default,)
+        return self.derived or ", ".join(f"`{value}`" for value in values)
 
 
 def is_loopback(host: str) -> bool:
@@ -73,7 +85,7 @@ def check_database(url: str) -> None:
         raise ValueError("must be sqlite:/// and the path of a file, or postgresql://user:password@host/name")
 
 
-def check_proxies(proxies: list[str]) -> None:
+def check_proxies(proxies: tuple[str, ...]) -> None:
     """IP addresses and networks. Raises ValueError."""
     for proxy in proxies:
         try:
@@ -103,6 +115,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+MOST_WORKERS = 8
 LOG_LEVELS = ("debug", "info", "warning", "error")
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
 NAME_EXPECTS = "text of 1 to 80 characters on one line"
@@ -113,7 +126,8 @@ SETTINGS = (
         name="issuer",
         type=_TEXT,
         expects="a URL",
-        default="http://127.0.0.1 and the port, when the host is this machine; otherwise it must be set",
+        derived="http://127.0.0.1 and the port, when the host is this machine; otherwise it must be set",
+        example="https://auth.example.com",
         meaning="The address at which the world reaches Keygrove; tokens carry it, clients compare it.",
         check=check_issuer,
     ),
@@ -121,7 +135,8 @@ SETTINGS = (
         name="database",
         type=_TEXT,
         expects="sqlite:/// and the path of a file, or the URL of a PostgreSQL database",
-        default="`keygrove.db` in the data folder",
+        derived="`keygrove.db` in the data folder",
+        example="sqlite:///keygrove.db",
         meaning="Where everything is kept: `sqlite:///relative/path`, `sqlite:////absolute/path` or "
         "`postgresql://user:password@host/name`.",
         check=check_database,
@@ -130,51 +145,52 @@ SETTINGS = (
         name="data_dir",
         type=_TEXT,
         expects="the path of a folder",
-        default="`.keygrove`",
+        default=".keygrove",
         meaning="The folder of the database and of the master key file.",
     ),
     Setting(
         name="host",
         type=_TEXT,
         expects="an address or host name",
-        default="`127.0.0.1`",
+        default="127.0.0.1",
         meaning="The address that `keygrove serve` listens on.",
     ),
     Setting(
         name="port",
         type=Annotated[int, Meta(ge=1, le=65535)],
         expects="a whole number from 1 to 65535",
-        default="`8400`",
+        default=8400,
         meaning="The port that `keygrove serve` listens on.",
     ),
     Setting(
         name="workers",
         type=Annotated[int, Meta(ge=1, le=64)],
         expects="a whole number from 1 to 64",
-        default="one for each processor, 8 at most",
+        derived=f"one for each processor, {MOST_WORKERS} at most",
+        example=2,
         meaning="How many worker processes `keygrove serve` runs.",
     ),
     Setting(
         name="platform_name",
         type=Name,
         expects=NAME_EXPECTS,
-        default="`Keygrove`",
+        default="Keygrove",
         meaning="Your platform's name, as Backoffice shows it.",
     ),
     Setting(
         name="master_key",
         type=_TEXT,
         expects="32 bytes, written as base64 or hexadecimal",
-        default="the file `master.key` in the data folder, made at first start",
+        derived="the file `master.key` in the data folder, made at first start",
         meaning="Encrypts the signing keys. Only from the environment, also `KEYGROVE_MASTER_KEY_FILE`.",
         check=check_master_key,
         secret=True,
     ),
     Setting(
         name="trusted_proxies",
-        type=list[str],
+        type=tuple[str, ...],
         expects="a list of IP addresses and networks",
-        default="`127.0.0.1`, `::1`",
+        default=("127.0.0.1", "::1"),
         meaning="The only peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
         check=check_proxies,
     ),
@@ -182,28 +198,28 @@ SETTINGS = (
         name="rotation_days",
         type=Annotated[int, Meta(ge=0, le=3650)],
         expects="a whole number from 0 to 3650, 0 for never",
-        default="`90`",
+        default=90,
         meaning="How many days a signing key signs before the next one takes over by itself; 0 for never.",
     ),
     Setting(
         name="failures_per_client",
         type=Annotated[int, Meta(ge=0)],
         expects="a whole number, 0 for no limit",
-        default="`20`",
+        default=20,
         meaning="Failed token requests a minute for one Client ID, before the answer is 429.",
     ),
     Setting(
         name="failures_per_address",
         type=Annotated[int, Meta(ge=0)],
         expects="a whole number, 0 for no limit",
-        default="`60`",
+        default=60,
         meaning="Failed token requests a minute from one address, before the answer is 429.",
     ),
     Setting(
         name="log_level",
         type=_TEXT,
         expects=f"one of {', '.join(LOG_LEVELS)}",
-        default="`info`",
+        default="info",
         meaning="The least severe events that are logged: `debug`, `info`, `warning` or `error`.",
         check=check_log_level,
     ),

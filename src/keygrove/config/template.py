@@ -5,20 +5,6 @@ import json
 from keygrove.config.settings import SETTINGS
 from keygrove.management.catalogue import SAMPLE, ApiListing
 
-_EXAMPLES = {
-    "issuer": "https://auth.example.com",
-    "database": "sqlite:///keygrove.db",
-    "data_dir": ".keygrove",
-    "host": "127.0.0.1",
-    "port": 8400,
-    "workers": 2,
-    "platform_name": "Keygrove",
-    "trusted_proxies": ["127.0.0.1", "::1"],
-    "rotation_days": 90,
-    "failures_per_client": 20,
-    "failures_per_address": 60,
-    "log_level": "info",
-}
 _HEAD = """\
 # Configuration of Keygrove. A line that begins with # shows an example; remove the # to set the value.
 # Environment variables win over this file: KEYGROVE_PORT over port. `keygrove config check` shows what holds.
@@ -39,7 +25,8 @@ def template() -> str:
                 f"\n# {setting.name} is a secret: set {setting.variable}, or {setting.variable}_FILE.\n"
             )
         else:
-            parts.append(f"\n# {setting.meaning}\n# {setting.name} = {json.dumps(_EXAMPLES[setting.name])}\n")
+            shown = setting.default if setting.example is None else setting.example
+            parts.append(f"\n# {setting.meaning}\n# {setting.name} = {json.dumps(shown)}\n")
     parts.append(_CATALOGUE)
     parts.extend(_api(api) for api in SAMPLE.apis)
     return "".join(parts)
