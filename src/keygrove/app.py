@@ -31,7 +31,7 @@ from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.opening import look_for_damage, make_place, open_database
 from keygrove.upkeep import ClockWatch, Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
-from keygrove.web.defenses import defended, refusal, refuse
+from keygrove.web.defenses import defended, refusal, send_bare_status
 from keygrove.web.health import health_endpoints
 
 Clock = Callable[[], float]
@@ -176,7 +176,7 @@ class Application:
         elif scope["type"] != "http" or self._pages is None:
             return
         elif status := refusal(scope):
-            await refuse(send, status)
+            await send_bare_status(send, status)
         else:
             await self._endpoints.get(scope["path"], self._pages)(scope, receive, send)
 

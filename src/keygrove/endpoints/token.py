@@ -37,7 +37,7 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
         response = json_response(answer(issue, signed, now=server.clock()))
         _note(server, request, issue)
     except OAuthError as error:
-        response = refuse(server, error, request, asked, facts)
+        response = refuse_token(server, error, request, asked, facts)
     except DatabaseUnavailable as error:
         log.warning("token unavailable", extra=_who(request, asked) | {"reason": str(error)})
         response = error_response(
@@ -58,7 +58,7 @@ async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer
     )
 
 
-def refuse(
+def refuse_token(
     server: AuthorizationServer,
     error: OAuthError,
     request: Request,

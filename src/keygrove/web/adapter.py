@@ -8,7 +8,7 @@ from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.discovery import PATHS, Documents, serve
-from keygrove.endpoints.token import refuse, token
+from keygrove.endpoints.token import refuse_token, token
 from keygrove.protocol.errors import InvalidRequest, MethodNotAllowed, OAuthError, RequestTooLarge
 from keygrove.protocol.message import Request, Response
 
@@ -39,7 +39,7 @@ def token_endpoint(server: AuthorizationServer) -> Callee:
             request = request_of(scope, await read_body(scope, receive, MAX_BODY_BYTES))
         except OAuthError as error:
             request = request_of(scope)
-            response = refuse(server, error, request)
+            response = refuse_token(server, error, request)
         except Disconnected:
             return
         else:

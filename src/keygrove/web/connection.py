@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from keygrove.web.adapter import Receive, Scope, Send
-from keygrove.web.defenses import MAX_HEAD_BYTES, refuse
+from keygrove.web.defenses import MAX_HEAD_BYTES, send_bare_status
 
 HEAD_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 10.0
@@ -88,7 +88,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, whole))
         if len(self.connections) > MAX_CONNECTIONS:
             if not _waiting:
-                self.refuse(503, "Service Unavailable")
+                self.answer_and_close(503, "Service Unavailable")
                 return
             next(iter(_waiting)).timeout_keep_alive_handler()
         self._await_head()
@@ -120,9 +120,9 @@ class LimitedConnection(HttpToolsProtocol):
         elif self._body_timer is None and self.cycle.more_body:
             self._body_timer = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
         if self._awaits_head and self._head_bytes > MAX_HEAD_BYTES:
-            self.refuse(431, "Request Header Fields Too Large")
+            self.answer_and_close(431, "Request Header Fields Too Large")
         elif self._body_bytes > MAX_BODY_WIRE_BYTES and self.cycle.more_body:
-            self.refuse(413, "Content Too Large")
+            self.answer_and_close(413, "Content Too Large")
 
     def on_message_begin(self) -> None:
         """A request begins: it has a limited time to show its head."""
@@ -196,11 +196,11 @@ class LimitedConnection(HttpToolsProtocol):
             # Others come first on this connection: nothing may be written out of turn.
             self.transport.abort()
         elif isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError):
-            self.refuse(501, "Not Implemented")
+            self.answer_and_close(501, "Not Implemented")
         else:
-            self.refuse(400, "Bad Request")
+            self.answer_and_close(400, "Bad Request")
 
-    def refuse(self, status: int, phrase: str) -> None:
+    def answer_and_close(self, status: int, phrase: str) -> None:
         """Close; before, answer without the application, unless it has begun to answer itself."""
         self._stop_waiting()
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
@@ -237,13 +237,13 @@ class LimitedConnection(HttpToolsProtocol):
     def _body_is_late(self) -> None:
         self._body_timer = None
         if not self.transport.is_closing() and self.cycle.more_body:
-            self.refuse(408, "Request Timeout")
+            self.answer_and_close(408, "Request Timeout")
 
     def _head_is_late(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self.refuse(408, "Request Timeout")
+            self.answer_and_close(408, "Request Timeout")
 
 
 async def _shed(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await refuse(send, 503)
+    await send_bare_status(send, 503)

@@ -103,7 +103,7 @@ def refusal(scope: Scope) -> int | None:
     return None if hosts == 1 else 400
 
 
-async def refuse(send: Send, status: int) -> None:
+async def send_bare_status(send: Send, status: int) -> None:
     """Answer with a bare status, and close."""
     headers = [
         (b"connection", b"close"),
