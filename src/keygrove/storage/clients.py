@@ -97,22 +97,22 @@ async def page(
 ) -> list[ClientListing]:
     """Active clients by name, from the one after `after` (name_key, client_id) on.
 
-    `search` is a part of the name (in its folded form), of the client id or of the scope.
+    `search` is a part of the name, the client id, the scope or whoever made it, in any case: both sides are
+    folded here, since `like` does it on SQLite only.
     """
     rows = await tx.all(
         f"""
         select {_LISTED} from clients c {_USE}
         where c.company_id = $1 and c.removed_at_s is null
           and (c.name_key > $2 or (c.name_key = $2 and c.client_id > $3))
-          and (c.name_key like $4 escape '!' or c.client_id like $5 escape '!' or c.scope like $5 escape '!'
-               or lower(c.created_by) like $4 escape '!')
-        order by c.name_key, c.client_id limit $6
+          and (c.name_key like $4 escape '!' or lower(c.client_id) like $4 escape '!'
+               or lower(c.scope) like $4 escape '!' or lower(c.created_by) like $4 escape '!')
+        order by c.name_key, c.client_id limit $5
         """,  # noqa: S608 - a constant
         company_id,
         after[0],
         after[1],
         _containing(search.casefold()),
-        _containing(search),
         limit,
     )
     return [_listing(row) for row in rows]
