@@ -176,7 +176,7 @@ class Application:
         elif scope["type"] != "http" or self._pages is None:
             return
         elif status := refusal(scope):
-            await send_bare_status(send, status)
+            await send_bare_status(scope, send, status)
         else:
             await self._endpoints.get(scope["path"], self._pages)(scope, receive, send)
 

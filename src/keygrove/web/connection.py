@@ -245,5 +245,5 @@ class LimitedConnection(HttpToolsProtocol):
             self.answer_and_close(408, "Request Timeout")
 
 
-async def _shed(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send_bare_status(send, 503)
+async def _shed(scope: Scope, _receive: Receive, send: Send) -> None:
+    await send_bare_status(scope, send, 503)

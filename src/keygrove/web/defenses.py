@@ -13,6 +13,9 @@ log = logging.getLogger("keygrove.http")
 MAX_HEAD_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 12 * 1024
 MAX_HEADERS = 100
+# Those whose connections end with a header, and those where that header is forbidden (RFC 9113 §8.2.2).
+_CLOSING = ("1.0", "1.1")
+_VERSIONS = (*_CLOSING, "2", "3")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 CSP = "; ".join(
     (
@@ -82,15 +85,17 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
 def refusal(scope: Scope) -> int | None:
     """The status that refuses a request for its head alone; None when the head is sane.
 
-    400 unless it is HTTP/1.0 or 1.1, names its host exactly once, well formed (RFC 9112 §3.2), and has no
-    NUL in its target, which names nothing and which databases refuse; 414 when its target is too long
-    (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5).
+    400 unless it is of a version of HTTP that we know, names its host exactly once, well formed (RFC 9112
+    §3.2), and has no NUL in its target, which names nothing and which databases refuse; 414 when its target
+    is too long (RFC 9110 §15.5.15); 431 when its headers are too large (RFC 6585 §5). Of HTTP/2 and 3 an ASGI
+    server passes on the `:authority` as the host header.
     """
-    if scope["http_version"] not in ("1.0", "1.1"):
+    if scope["http_version"] not in _VERSIONS:
         return 400
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         return 400
-    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+    # A server need not pass on the path as it was sent.
+    if len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
         return 414
     hosts = size = 0
     headers = scope["headers"]
@@ -103,15 +108,16 @@ def refusal(scope: Scope) -> int | None:
     return None if hosts == 1 else 400
 
 
-async def send_bare_status(send: Send, status: int) -> None:
-    """Answer with a bare status, and close."""
+async def send_bare_status(scope: Scope, send: Send, status: int) -> None:
+    """Answer with a bare status, and end a connection of HTTP/1."""
     headers = [
-        (b"connection", b"close"),
         (b"content-type", b"application/json"),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         (b"content-length", b"2"),
     ]
+    if scope["http_version"] in _CLOSING:
+        headers.append((b"connection", b"close"))
     if status == 503:
         headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
