@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,7 +78,7 @@ class PostgresServer:
     def new_database(self, template: str = "template1") -> str:
         """Create a database and return its name."""
         name = f"kg_{secrets.token_hex(6)}"
-        asyncio.run(self._execute(f"create database {name} template {template}"))
+        self._execute(f"create database {name} template {template}")
         return name
 
     def remove(self) -> None:
@@ -93,19 +94,24 @@ class PostgresServer:
     def _wait_until_ready(self) -> None:
         for _ in range(400):
             try:
-                asyncio.run(self._execute("select"))
+                self._execute("select")
             except (OSError, asyncpg.PostgresError):
                 signal.sigtimedwait([], 0.05)
             else:
                 return
         raise AssertionError((self.folder / "log").read_text())
 
-    async def _execute(self, sql: str) -> None:
-        connection = await asyncpg.connect(self.url("postgres"))
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
+    def _execute(self, sql: str) -> None:
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.url("postgres"))
+            try:
+                await connection.execute(sql)
+            finally:
+                await connection.close()
+
+        # A test with a browser has an event loop running on this thread.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, execute()).result()
 
 
 def as_nobody() -> dict[str, Any]:
