@@ -150,7 +150,8 @@ def test_a_key_is_renamed_and_its_permissions_change_until_it_is_removed(
     changed = shell.value("key", "update", client_id, "--company", company_id, "--permission", "order.read")
     assert changed["permissions"] == ["order.read"]
     assert client_id in {key["client_id"] for key in shell.value("key", "list", "--company", "acme")["keys"]}
-    assert shell.value("key", "remove", client_id) == {"client_id": client_id, "removed": True}
+    removed = shell.value("key", "remove", client_id, "--yes")
+    assert removed == {"client_id": client_id, "removed": True}
     assert client_id not in {
         key["client_id"] for key in shell.value("key", "list", "--company", "acme")["keys"]
     }

@@ -99,7 +99,7 @@ def test_people_are_told_all_they_need(tmp_path: Path) -> None:
         for name in ("email", "password", "client_id", "client_secret"):
             assert kept[name] in text
     settings = {"KEYGROVE_DATA_DIR": str(tmp_path / ".demo")}
-    Shell(tmp_path, settings).value("key", "remove", kept["client_id"])
+    Shell(tmp_path, settings).value("key", "remove", kept["client_id"], "--yes")
     with running_demo(tmp_path, ports, "--json") as demo:
         assert demo.shown["password"] == kept["password"]
         assert demo.shown["client_id"] != kept["client_id"]

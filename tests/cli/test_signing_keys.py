@@ -41,10 +41,10 @@ def test_a_key_is_listed_rotated_and_revoked(shell: Shell) -> None:
     (hastened,) = shell.value("signing-key", "rotate", "--now")["rotations"]
     assert (hastened["kid"], hastened["state"]) == (ahead["kid"], "current")
     assert [key["state"] for key in keys(shell)] == ["current", "previous"]
-    done = shell.value("signing-key", "revoke", ahead["kid"])
+    done = shell.value("signing-key", "revoke", ahead["kid"], "--yes")
     assert (done["revoked"]["kid"], done["revoked"]["state"]) == (ahead["kid"], "revoked")
     assert done["successor"]["state"] == "current"
-    assert shell.value("signing-key", "revoke", first["kid"])["successor"] is None
+    assert shell.value("signing-key", "revoke", first["kid"], "--yes")["successor"] is None
     assert [key["state"] for key in keys(shell)] == ["current", "revoked", "revoked"]
 
 
@@ -57,7 +57,7 @@ def test_people_read_sentences_and_a_table(shell: Shell) -> None:
     assert " signs from 2" in shell.run("signing-key", "rotate").stdout
     assert ", as somebody decided before." in shell.run("signing-key", "rotate").stdout
     assert " signs from now on." in shell.run("signing-key", "rotate", "--now").stdout
-    assert kid in shell.run("signing-key", "revoke", kid).stdout
+    assert kid in shell.run("signing-key", "revoke", kid, "--yes").stdout
 
 
 def test_the_algorithm_is_one_that_an_api_uses(shell: Shell) -> None:
@@ -76,4 +76,5 @@ def test_the_algorithm_is_one_that_an_api_uses(shell: Shell) -> None:
 def test_a_kid_may_begin_with_a_dash(shell: Shell) -> None:
     """It is base64url: it must not be taken for an option."""
     for kid in ("-Wm0Zg", "--abc", "nobody"):
-        assert shell.error("signing-key", "revoke", kid) == (1, f"keygrove: There is no signing key {kid}.")
+        said = shell.error("signing-key", "revoke", kid, "--yes")
+        assert said == (1, f"keygrove: There is no signing key {kid}.")

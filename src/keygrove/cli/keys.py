@@ -1,10 +1,10 @@
 """`keygrove key`: the integration keys of a company."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keygrove.cli.consent import Yes, confirm
 from keygrove.cli.output import CommandFailed, Json, members, show, table, time_text
 from keygrove.cli.work import find_company, with_management
 
@@ -165,12 +165,11 @@ def update(
 def remove(
     client_id: ClientId,
     company: KeyCompany = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Remove a key for good: it gets no token from now on. On a terminal this asks first."""
-    if not yes and not as_json and sys.stdin.isatty():
-        typer.confirm(f"Remove the key {client_id}? This cannot be undone.", abort=True)
+    confirm(f"Remove the key {client_id}?", yes=yes)
 
     async def take_away(m: "Management") -> None:
         from keygrove.management import integrations

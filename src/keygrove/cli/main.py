@@ -53,7 +53,7 @@ def main() -> None:
     try:
         sys.exit(commands(prog_name="keygrove", standalone_mode=False))
     except CommandFailed as error:
-        _fail([str(error)], 1)
+        _fail([str(error)], error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except TyperException as error:

@@ -13,6 +13,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 class CommandFailed(Exception):
     """A command cannot do what was asked; the text says why, in one line."""
 
+    exit_code = 1
+
 
 def time_text(epoch_s: int | None) -> str | None:
     """RFC 3339 UTC, to the second."""

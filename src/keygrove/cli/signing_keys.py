@@ -1,10 +1,10 @@
 """`keygrove signing-key`: the issuer's own keys, with which it signs tokens."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keygrove.cli.consent import Yes, confirm
 from keygrove.cli.output import CommandFailed, Json, members, show, table, time_text
 from keygrove.cli.work import with_house, with_management
 
@@ -93,7 +93,7 @@ def _told(rotation: "Rotation") -> str:
 @commands.command("revoke", context_settings={"ignore_unknown_options": True})
 def revoke(
     kid: Annotated[str, typer.Argument(metavar="KID", help="The key's name; see: keygrove signing-key list")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Take a signing key back, for good.
@@ -101,10 +101,7 @@ def revoke(
     Every token that it signed becomes invalid. When it is the one that signs, the
     next one takes over at once, or a new one. On a terminal this asks first.
     """
-    if not yes and not as_json and sys.stdin.isatty():
-        typer.confirm(
-            f"Revoke the signing key {kid}? Every token that it signed becomes invalid.", abort=True
-        )
+    confirm(f"Revoke the signing key {kid}? Every token that it signed becomes invalid.", yes=yes)
 
     async def take_back(house: "House") -> "Revocation":
         from keygrove.management import signing_keys
