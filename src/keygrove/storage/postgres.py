@@ -28,6 +28,8 @@ from keygrove.storage.rows import batches
 CONNECTIONS = 8
 PATIENCE_S = 4.0
 MAX_WAITING = 2048
+# Writers may all wait for one lock: the rest of the connections is for those who only read.
+_WRITERS = CONNECTIONS - 3
 _AT_ONCE = 2
 log = logging.getLogger("keygrove.postgres")
 T = TypeVar("T")
@@ -89,10 +91,11 @@ class PostgresDatabase:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._gatherer = _Gatherer(pool)
+        self._writers = asyncio.Semaphore(_WRITERS)
 
     def transaction(self) -> "PostgresTransaction":
         """Begin a transaction (see Database.transaction)."""
-        return PostgresTransaction(self._pool, self._gatherer)
+        return PostgresTransaction(self._pool, self._gatherer, self._writers)
 
     async def check(self) -> None:
         """Return when the database answers. Raises DatabaseUnavailable."""
@@ -110,11 +113,14 @@ class PostgresDatabase:
 class PostgresTransaction(Transaction):
     """Reads go through the pool until the first write; from then on one connection serves everything."""
 
-    __slots__ = ("_connection", "_gatherer", "_pool", "_transaction")
+    __slots__ = ("_connection", "_gatherer", "_pool", "_transaction", "_writers")
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", gatherer: "_Gatherer") -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", gatherer: "_Gatherer", writers: asyncio.Semaphore
+    ) -> None:
         self._pool = pool
         self._gatherer = gatherer
+        self._writers = writers
         self._connection: Any = None
         self._transaction: Any = None
 
@@ -158,7 +164,15 @@ class PostgresTransaction(Transaction):
 
     async def _begin(self) -> None:
         if self._connection is None:
-            await patiently(self._take_connection())
+            await patiently(self._take_turn())
+
+    async def _take_turn(self) -> None:
+        await self._writers.acquire()
+        try:
+            await self._take_connection()
+        except BaseException:
+            self._writers.release()
+            raise
 
     async def _take_connection(self) -> None:
         connection = await _acquire(self._pool)
@@ -183,6 +197,7 @@ class PostgresTransaction(Transaction):
             if keep:
                 raise
         finally:
+            self._writers.release()
             await _hand_back(self._pool, self._connection, broken=broken)
 
 
