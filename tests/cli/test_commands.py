@@ -223,7 +223,7 @@ def test_what_only_reads_makes_no_database(tmp_path: Path, arguments: tuple[str,
     """It was asked in the wrong folder."""
     code, line = Shell(tmp_path).error(*arguments)
     place = tmp_path / ".keygrove" / "keygrove.db"
-    said = f"there is no database at {place}: run keygrove serve, or set KEYGROVE_DATA_DIR"
+    said = f"there is no database at {place}: run keygrove serve, or give --data-dir"
     assert (code, line) == (1, f"keygrove: {said}")
     assert list(tmp_path.iterdir()) == []
 

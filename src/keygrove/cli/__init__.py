@@ -3,6 +3,7 @@
 entry                   what `keygrove` runs: main, or what to install for it
 main                    every command; one line for every error, never a trace
 output                  JSON, tables and times
+place                   the options that go for every command
 consent                 asks before what cannot be undone
 work                    opens the house for one command
 serve, workers          the server: a supervisor and its worker processes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keygrove.cli.output import CommandFailed, Json, show, table, time_text
+from keygrove.cli.place import configuration
 
 if TYPE_CHECKING:
     from keygrove.config.loading import Config
@@ -35,12 +36,11 @@ def backup(file: File, as_json: Json = False) -> None:
     import time
     from importlib.metadata import version
 
-    from keygrove.config.loading import load
     from keygrove.storage.backup import back_up
     from keygrove.storage.backup_file import Head
     from keygrove.storage.schema import VERSION
 
-    settings = load()
+    settings = configuration()
     made_at_s = int(time.time())
     head = Head(
         schema=VERSION,
@@ -80,13 +80,12 @@ def restore(
     """Restore a backup into a new and empty database. Nothing is ever overwritten."""
     import asyncio
 
-    from keygrove.config.loading import load
     from keygrove.storage.backup import examine
     from keygrove.storage.opening import SQLITE
 
     if not file.is_file():
         raise CommandFailed(f"{file} is not a file" if file.exists() else f"there is no file {file}")
-    settings = load()
+    settings = configuration()
     contents = examine(file)
     if verify:
         _check_master_key(settings, contents)

@@ -5,23 +5,17 @@ from typing import Annotated
 
 import typer
 
-from keygrove.cli.output import CommandFailed
+from keygrove.cli.output import WronglyUsed
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
 
 
-class NotConfirmed(CommandFailed):
-    """Nobody said yes and nobody can be asked."""
-
-    exit_code = 2
-
-
 def confirm(question: str, *, yes: bool) -> None:
-    """Return once there is a yes. Raises typer.Abort on a no, NotConfirmed when nobody can be asked."""
+    """Return once there is a yes. Raises typer.Abort on a no, WronglyUsed when nobody can be asked."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise NotConfirmed("this cannot be undone and there is no terminal to ask on: add --yes")
+        raise WronglyUsed("this cannot be undone and there is no terminal to ask on: add --yes")
     # typer.confirm prints a blank on standard output, which is the command's result.
     print(f"{question} This cannot be undone. [y/N]: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keygrove.cli.output import CommandFailed, Json, members
+from keygrove.cli import place
+from keygrove.cli.output import CommandFailed, Json, WronglyUsed, members
 
 if TYPE_CHECKING:
     from keygrove.demo.seed import Credentials
@@ -47,6 +48,10 @@ def demo(
     """
     from keygrove.config.loading import load
 
+    if any(value is not None for value in place.flags.values()):
+        raise WronglyUsed(
+            "the demo has its own configuration; its folder is: keygrove demo --data-dir FOLDER"
+        )
     issuer, api = f"http://{_HOST}:{port}", f"http://{_HOST}:{api_port}"
     folder = data_dir.resolve()
     another = f"For other ports: {_program()} demo --port {port + 10} --api-port {api_port + 10}"
@@ -220,7 +225,7 @@ def _tell(credentials: "Credentials", issuer: str, api: str, data_dir: Path, as_
     ]
     print(
         f"The demo is running. Ctrl-C stops it.\n\n{members(lines)}\n\n"
-        f"The command line, in this folder: KEYGROVE_DATA_DIR={data_dir} {_program()} company list\n\n"
+        f"The command line, in this folder: {_program()} --data-dir {data_dir} company list\n\n"
         f"Get a token:\n\n{token}\n\nThen put it into a request to the API:\n\n{call}\n",
         flush=True,
     )

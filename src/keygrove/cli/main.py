@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from keygrove.cli import backup, companies, demo, keys, people, serve, settings, signing_keys, upkeep
+from keygrove.cli import backup, companies, demo, keys, people, place, serve, settings, signing_keys, upkeep
 from keygrove.cli.output import CommandFailed
+from keygrove.cli.place import ConfigFile, DataDir
 
 # Typer repeats what its library for checking values says.
 _WORDS = (
     (r"Value error, ", ""),
+    (r"No such option: (--config|--data-dir)\b.*", r"\1 goes before the command: keygrove \1 ..."),
     (r"Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
 )
 commands = typer.Typer(
@@ -41,11 +43,14 @@ def _print_version(wanted: bool) -> None:
 
 @commands.callback()
 def keygrove(
-    version: Annotated[  # its callback does the work
+    config: ConfigFile = None,
+    data_dir: DataDir = None,
+    _version: Annotated[  # its callback does the work
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """API keys for a platform's customers: Backoffice, OAuth 2.0 token endpoint, SDK."""
+    place.flags.update(config=config, data_dir=data_dir)
 
 
 def main() -> None:

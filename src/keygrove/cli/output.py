@@ -16,6 +16,12 @@ class CommandFailed(Exception):
     exit_code = 1
 
 
+class WronglyUsed(CommandFailed):
+    """The command line itself is wrong, in a way that Typer cannot see."""
+
+    exit_code = 2
+
+
 def time_text(epoch_s: int | None) -> str | None:
     """RFC 3339 UTC, to the second."""
     return None if epoch_s is None else datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keygrove.cli import place
 from keygrove.cli.output import CommandFailed, Json, time_text
+from keygrove.cli.place import configuration
 from keygrove.cli.upkeep import setup_url
 
 if TYPE_CHECKING:
@@ -37,15 +39,14 @@ def serve(
 
     from keygrove import logs
     from keygrove.cli.workers import Supervisor, in_a_child, listen
-    from keygrove.config.loading import load
     from keygrove.config.sources import environment_of
 
     # The workers inherit these modules instead of importing them again.
     import_module("keygrove.app")
     import_module("keygrove.web.connection")
     flags = {"host": host, "port": port, "workers": workers}
-    settings = load(flags)
-    os.environ.update(environment_of(flags))
+    settings = configuration(flags)
+    os.environ.update(environment_of({**place.flags, **flags}))
     logs.configure(settings.log_level)
     _set_limits()
     log = logging.getLogger("keygrove")
@@ -53,8 +54,8 @@ def serve(
         listener = listen(settings.host, settings.port)
     except OSError as error:
         choice = "; choose another port with --port or KEYGROVE_PORT" if error.errno in _NO_PORT else ""
-        place = f"{settings.host}:{settings.port}"
-        raise CommandFailed(f"cannot listen on {place}: {error.strerror}{choice}") from None
+        where = f"{settings.host}:{settings.port}"
+        raise CommandFailed(f"cannot listen on {where}: {error.strerror}{choice}") from None
     if code := in_a_child(lambda: asyncio.run(_prepare(settings, as_json))):
         sys.exit(code)
     if settings.catalogue_is_sample:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from keygrove.cli import place
 from keygrove.cli.output import CommandFailed, Json, show, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def check(as_json: Json = False) -> None:
     """
     from keygrove.config.loading import read
 
-    reading = read()
+    reading = read(place.flags)
     show(as_json, _value(reading), table(["SETTING", "VALUE", "SOURCE"], _rows(reading)))
     if reading.faults:
         if not as_json:
@@ -44,14 +45,15 @@ def _value(reading: "Reading") -> dict[str, object]:
 def init(as_json: Json = False) -> None:
     """Write a commented keygrove.toml.
 
-    It holds the sample catalogue. A file that is there stays as it is.
+    It holds the sample catalogue. keygrove --config FILE init gives it another name.
+    A file that is there stays as it is.
     """
     from pathlib import Path
 
     from keygrove.config.sources import FILE_NAME
     from keygrove.config.template import template
 
-    path = Path.cwd() / FILE_NAME
+    path = Path.cwd() / str(place.flags["config"] or FILE_NAME)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(template())

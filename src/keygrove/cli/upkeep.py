@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from keygrove.cli.output import Json, show, time_text
+from keygrove.cli.place import configuration
 from keygrove.cli.work import with_management
 
 if TYPE_CHECKING:
@@ -16,11 +17,10 @@ def migrate(as_json: Json = False) -> None:
     """Bring the database to the schema of this version. Done steps are skipped."""
     import asyncio
 
-    from keygrove.config.loading import load
     from keygrove.storage import schema
     from keygrove.storage.opening import make_place, open_database
 
-    settings = load()
+    settings = configuration()
     make_place(settings.database)
 
     async def bring_up() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from keygrove.cli.output import CommandFailed
+from keygrove.cli.place import configuration
 
 if TYPE_CHECKING:
     from keygrove.app import House
@@ -33,13 +34,12 @@ def with_house(work: "Callable[[House], Awaitable[T]]", *, create: bool = True) 
     import logging
 
     from keygrove import app
-    from keygrove.config.loading import load
 
     # Commands print results; the log of what happens on the way is for servers.
     logging.disable(logging.WARNING)
 
     async def open_and_work() -> T:
-        settings = load()
+        settings = configuration()
         if not create:
             await _refuse_nothing(settings)
         await app.prepare(settings)
@@ -58,7 +58,7 @@ async def _refuse_nothing(settings: "Config") -> None:
     from keygrove.storage.opening import SQLITE, open_database
 
     path = settings.database.removeprefix(SQLITE)
-    missing = CommandFailed(f"there is no database at {path}: run keygrove serve, or set KEYGROVE_DATA_DIR")
+    missing = CommandFailed(f"there is no database at {path}: run keygrove serve, or give --data-dir")
     # Opening a SQLite file makes one.
     if path != settings.database and not Path(path).is_file():  # noqa: ASYNC240 - nothing else runs
         raise missing

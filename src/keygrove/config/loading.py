@@ -105,13 +105,17 @@ def read(
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Reading:
-    """Read every source, check every value; relative paths and the search for the file start at `folder`."""
+    """Read every source, check every value; relative paths and the search for the file start at `folder`.
+
+    The flag `config` names the file, as KEYGROVE_CONFIG does.
+    """
     folder = folder or Path.cwd()
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []
     secrets = {setting.name for setting in SETTINGS if setting.secret}
     above = from_environment(environ, folder, secrets, faults) | from_flags(flags or {}, folder)
-    entries = _file_entries(environ, folder, above, faults) | above
+    named = str((flags or {}).get("config") or environ.get("KEYGROVE_CONFIG", ""))
+    entries = _file_entries(named, folder, above, faults) | above
     _refuse_unknown_names(entries, faults)
     given = _given(entries, faults)
     catalogue = read_catalogue(entries, faults)
@@ -120,10 +124,10 @@ def read(
     return Reading(None if faults else config, tuple(faults), shown)
 
 
-def _file_entries(environ: Mapping[str, str], folder: Path, above: Entries, faults: list[Fault]) -> Entries:
+def _file_entries(named: str, folder: Path, above: Entries, faults: list[Fault]) -> Entries:
     entry = above.get(("data_dir",))
     data_dir = folder / (str(entry.value) if entry else _DEFAULTS["data_dir"])
-    file = find_file(environ, folder, data_dir)
+    file = find_file(named, folder, data_dir)
     entries = from_file(file, folder, faults) if file else {}
     for at, found in list(entries.items()):
         if any(at == (setting.name,) and setting.secret for setting in SETTINGS):

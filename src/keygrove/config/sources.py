@@ -53,9 +53,8 @@ class Entry:
 Entries = dict[ConfigPath, Entry]
 
 
-def find_file(environ: Mapping[str, str], folder: Path, data_dir: Path) -> Path | None:
-    """The file to read: KEYGROVE_CONFIG, else keygrove.toml here or in the data folder; None if none is."""
-    named = environ.get("KEYGROVE_CONFIG", "")
+def find_file(named: str, folder: Path, data_dir: Path) -> Path | None:
+    """The file to read: the named one, else keygrove.toml here or in the data folder; None if none is."""
     if named:
         return folder / named
     for candidate in (folder / FILE_NAME, data_dir / FILE_NAME):
@@ -116,11 +115,11 @@ def from_environment(
 
 
 def from_flags(flags: Mapping[str, object], folder: Path) -> Entries:
-    """The values of command-line flags; those that were not given are None."""
+    """The values of command-line flags; those that were not given are None. The file's name is no value."""
     return {
         (name,): Entry(value=str(value), place="--" + name.replace("_", "-"), folder=folder, text=True)
         for name, value in flags.items()
-        if value is not None
+        if value is not None and name != "config"
     }
 
 
