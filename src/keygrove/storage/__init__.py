@@ -3,6 +3,7 @@
     database                the port: Database.transaction(), Transaction.one / all / run
     sqlite                  the embedded driver
     postgres                PostgreSQL, for more than one machine
+    rows                    many rows in one insert
     opening                 opens the one that a URL names
     schema, migrations/     the tables, step by step (Alembic)
     clients                 OAuth clients
