@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from keygrove.management.catalogue import SAMPLE, Catalogue
+import pytest
+
+from keygrove.management import integrations
+from keygrove.management.catalogue import SAMPLE, Catalogue, Dropped, dropped
+from keygrove.management.companies import Company
+from keygrove.management.context import Management
+from management.conftest import ANA
+from management.keys import make
 
 
 def test_the_sample_has_the_scopes_of_the_reference() -> None:
@@ -45,3 +52,22 @@ def test_rs256_is_always_among_the_algorithms() -> None:
     assert elliptic.as_api().signing_algorithm == "ES256"
     assert SAMPLE.signing_algorithms() == ("RS256",)
     assert Catalogue((elliptic,)).signing_algorithms() == ("ES256", "RS256")
+
+
+@pytest.mark.anyio
+async def test_what_keys_hold_and_nobody_offers_is_counted(m: Management, acme: Company) -> None:
+    """Per permission and API; removed keys and what is still offered do not count."""
+    await make(m, acme, "First", "booking.read", "event.read")
+    await make(m, acme, "Second", "booking.write")
+    gone = await make(m, acme, "Third", "event.read")
+    await integrations.remove_key(m, ANA, acme.id, gone.key.client_id)
+    assert await dropped(m.database, SAMPLE) == ()
+    (api,) = SAMPLE.apis
+    fewer = replace(api, permissions=tuple(row for row in api.permissions if row.resource == "Bookings"))
+    assert await dropped(m.database, Catalogue((fewer,))) == (Dropped("event.read", api.audience, 1),)
+    elsewhere = await dropped(m.database, Catalogue((replace(api, audience="https://other.example"),)))
+    assert {each.scope: each.keys for each in elsewhere} == {
+        "booking.read": 2,
+        "booking.write": 1,
+        "event.read": 1,
+    }

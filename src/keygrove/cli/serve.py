@@ -38,7 +38,7 @@ def serve(
     from importlib import import_module
 
     from keygrove import logs
-    from keygrove.cli.workers import Supervisor, in_a_child, listen
+    from keygrove.cli.workers import Supervisor, aside, in_a_child, listen
     from keygrove.config.sources import environment_of
 
     # The workers inherit these modules instead of importing them again.
@@ -58,6 +58,7 @@ def serve(
         raise CommandFailed(f"cannot listen on {where}: {error.strerror}{choice}") from None
     if code := in_a_child(lambda: asyncio.run(_prepare(settings, as_json))):
         sys.exit(code)
+    aside(lambda: _look_for_dropped_permissions(settings, listener))
     if settings.catalogue_is_sample:
         log.info("no catalogue is configured; the sample catalogue is used")
     log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
@@ -91,6 +92,35 @@ async def _prepare(settings: "Config", as_json: bool) -> None:
         _tell_set_up_link(setup_url(settings.issuer, token.reveal()), expires_at, as_json)
     finally:
         await house.database.close()
+
+
+def _look_for_dropped_permissions(settings: "Config", listener: "socket.socket") -> None:
+    """Warn of each; a million keys take a second, and nobody waits for that."""
+    import asyncio
+    import logging
+
+    from keygrove.management.catalogue import dropped
+    from keygrove.storage.database import DatabaseUnavailable
+    from keygrove.storage.opening import open_database
+
+    log = logging.getLogger("keygrove")
+    listener.close()
+
+    async def look() -> None:
+        database = await open_database(settings.database)
+        try:
+            for each in await dropped(database, settings.catalogue):
+                log.warning(
+                    "keys hold a permission that the catalogue no longer offers",
+                    extra={"permission": each.scope, "audience": each.audience, "keys": each.keys},
+                )
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(look())
+    except DatabaseUnavailable as error:
+        log.warning("nobody looked for permissions no longer offered", extra={"reason": str(error)})
 
 
 def _tell_set_up_link(url: str, expires_at: str | None, as_json: bool) -> None:

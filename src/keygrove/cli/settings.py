@@ -6,9 +6,11 @@ import typer
 
 from keygrove.cli import place
 from keygrove.cli.output import CommandFailed, Json, show, table
+from keygrove.cli.work import is_missing
 
 if TYPE_CHECKING:
-    from keygrove.config.loading import Reading
+    from keygrove.config.loading import Config, Reading
+    from keygrove.management.catalogue import Dropped
 
 commands = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,12 +19,19 @@ commands = typer.Typer(help="The configuration.", no_args_is_help=True, rich_mar
 def check(as_json: Json = False) -> None:
     """Read the configuration as the server would.
 
-    Shows where each value comes from, and every fault.
+    Shows where each value comes from, and every fault. When there is a database, also
+    the permissions that keys hold and the catalogue no longer offers.
     """
+    import asyncio
+
     from keygrove.config.loading import read
 
     reading = read(place.flags)
-    show(as_json, _value(reading), table(["SETTING", "VALUE", "SOURCE"], _rows(reading)))
+    held = asyncio.run(_dropped(reading.config)) if reading.config is not None else ()
+    text = table(["SETTING", "VALUE", "SOURCE"], _rows(reading))
+    if held:
+        text = "\n".join([text, "", *map(str, held)])
+    show(as_json, _value(reading, held), text)
     if reading.faults:
         if not as_json:
             for fault in reading.faults:
@@ -34,10 +43,32 @@ def _rows(reading: "Reading") -> list[tuple[str, str, str]]:
     return [(row.name, row.value, row.source) for row in reading.shown]
 
 
-def _value(reading: "Reading") -> dict[str, object]:
+async def _dropped(settings: "Config") -> "tuple[Dropped, ...]":
+    """Permissions that keys hold and the catalogue does not offer; none when no database can tell."""
+    from keygrove.management.catalogue import dropped
+    from keygrove.storage import schema
+    from keygrove.storage.database import DatabaseUnavailable
+    from keygrove.storage.opening import open_database
+
+    if is_missing(settings.database):
+        return ()
+    try:
+        database = await open_database(settings.database)
+        try:
+            return await dropped(database, settings.catalogue) if await schema.version(database) else ()
+        finally:
+            await database.close()
+    except DatabaseUnavailable:
+        return ()
+
+
+def _value(reading: "Reading", held: "tuple[Dropped, ...]") -> dict[str, object]:
     return {
         "ok": not reading.faults,
         "faults": [{"place": fault.place, "message": fault.message} for fault in reading.faults],
+        "dropped": [
+            {"permission": each.scope, "audience": each.audience, "keys": each.keys} for each in held
+        ],
         "settings": {row.name: {"value": row.value, "source": row.source} for row in reading.shown},
     }
 

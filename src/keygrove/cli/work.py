@@ -59,8 +59,7 @@ async def _refuse_nothing(settings: "Config") -> None:
 
     path = settings.database.removeprefix(SQLITE)
     missing = CommandFailed(f"there is no database at {path}: run keygrove serve, or give --data-dir")
-    # Opening a SQLite file makes one.
-    if path != settings.database and not Path(path).is_file():  # noqa: ASYNC240 - nothing else runs
+    if is_missing(settings.database):
         raise missing
     database = await open_database(settings.database)
     try:
@@ -73,6 +72,13 @@ async def _refuse_nothing(settings: "Config") -> None:
     raise CommandFailed(
         f"Keygrove has no tables in {settings.database_shown}: run keygrove serve, or set KEYGROVE_DATABASE"
     )
+
+
+def is_missing(url: str) -> bool:
+    """Whether the URL names a SQLite file that is not there. Opening it would make one."""
+    from keygrove.storage.opening import SQLITE
+
+    return url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).is_file()
 
 
 async def find_company(m: "Management", name: str) -> "Company":

@@ -53,6 +53,16 @@ def in_a_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def aside(work: Callable[[], None]) -> None:
+    """Do some work in a process that nobody waits for and nobody hears of: no child of this one."""
+
+    def start() -> None:
+        if os.fork() == 0:
+            work()
+
+    in_a_child(start)
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Keeps `count` processes doing `work` until it is told to stop by SIGTERM, SIGINT or SIGHUP."""

@@ -1,9 +1,12 @@
 """The catalogue: which APIs there are, and which permissions a key can have on them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keygrove.protocol.resource import Api, SigningAlgorithm, TokenType
+from keygrove.storage import clients
+from keygrove.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,35 @@ class Catalogue:
             if scope == permission.write:
                 return f"Read and write {permission.resource.lower()}"
         return scope
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A permission on an API that keys still hold, though the catalogue offers it no longer.
+
+    A token request that names it is refused.
+    """
+
+    scope: str
+    audience: str
+    keys: int
+
+    def __str__(self) -> str:
+        held = "1 key still holds" if self.keys == 1 else f"{self.keys} keys still hold"
+        return f"{held} {self.scope} of {self.audience}, which the catalogue no longer offers."
+
+
+async def dropped(database: Database, catalogue: Catalogue) -> tuple[Dropped, ...]:
+    """What the catalogue no longer offers of what keys hold. Reads every key. Raises DatabaseUnavailable."""
+    async with database.transaction() as tx:
+        found = await clients.count_by_scope(tx)
+    offered = {(scope, api.audience) for api in catalogue.apis for scope in api.scopes()}
+    numbers: Counter[tuple[str, str]] = Counter()
+    for audience, scopes, number in found:
+        for scope in scopes.tokens:
+            if (scope, audience) not in offered:
+                numbers[scope, audience] += number
+    return tuple(Dropped(scope, audience, keys) for (scope, audience), keys in numbers.items())
 
 
 SAMPLE = Catalogue(

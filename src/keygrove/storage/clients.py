@@ -126,6 +126,17 @@ async def count_active(tx: Transaction, company_id: str) -> int:
     return int(row["number"]) if row is not None else 0
 
 
+async def count_by_scope(tx: Transaction) -> list[tuple[str, Scope, int]]:
+    """How many active clients have the same audience and scope. Reads every client: about 1 µs each."""
+    rows = await tx.all(
+        """
+        select audience, scope, count(*) as number from clients where removed_at_s is null
+        group by audience, scope order by audience, scope
+        """
+    )
+    return [(row["audience"], Scope(tuple(row["scope"].split())), row["number"]) for row in rows]
+
+
 async def update(tx: Transaction, listing: ClientListing, *, name_key: str, was: ClientListing) -> bool:
     """Change name and scope of an active client. False when it is gone, or not as it was any more.
 
