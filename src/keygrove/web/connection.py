@@ -2,7 +2,8 @@
 
 A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES, its body within
 BODY_TIMEOUT_S and, as sent, in MAX_BODY_WIRE_BYTES. A reader that does not read is cut off after
-FLUSH_TIMEOUT_S. When there are more than MAX_CONNECTIONS, the one that waits longest for a request goes.
+FLUSH_TIMEOUT_S. When there are more than MAX_CONNECTIONS, the one that waits longest for a request goes. After
+MAX_REQUESTS a connection ends.
 """
 
 import asyncio
@@ -26,6 +27,9 @@ MAX_BODY_WIRE_BYTES = 512 * 1024
 MAX_UNDER_WAY = 512
 # Requests sent ahead wait in memory for their turn.
 MAX_PIPELINED = 64
+# A connection that has served so many is closed. Whoever comes back goes to a worker that has time to accept,
+# while connections that came all at once may have gone to one worker.
+MAX_REQUESTS = 1000
 
 # Those that wait for a request or for the rest of its head, the longest waiting first.
 _waiting: dict["LimitedConnection", None] = {}
@@ -81,6 +85,7 @@ class LimitedConnection(HttpToolsProtocol):
     _head_bytes = 0
     _body_bytes = 0
     _keep_alive = False
+    _requests = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Make room when there are too many connections, and start to wait for the first request."""
@@ -143,7 +148,9 @@ class LimitedConnection(HttpToolsProtocol):
             self.app, application = _shed, self.app
             super().on_headers_complete()
             self.app = application
-        self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+        self._requests += 1
+        self._keep_alive = self.cycle.keep_alive and self._requests < MAX_REQUESTS
+        self.cycle.keep_alive = False
         if len(self.pipeline) > MAX_PIPELINED:
             raise OverflowError("too many requests were sent ahead")
 
