@@ -2,8 +2,8 @@
 
 A request's head must arrive within HEAD_TIMEOUT_S and fit in MAX_HEAD_BYTES, its body within
 BODY_TIMEOUT_S and, as sent, in MAX_BODY_WIRE_BYTES. A reader that does not read is cut off after
-FLUSH_TIMEOUT_S. When there are more than MAX_CONNECTIONS, the one that waits longest for a request goes. After
-MAX_REQUESTS a connection ends.
+FLUSH_TIMEOUT_S. When there are more than MAX_CONNECTIONS, the one that waits longest for a request goes. A
+connection ends after MAX_REQUESTS.
 """
 
 import asyncio
