@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
@@ -153,7 +154,7 @@ def test_the_whole_path_by_keyboard_alone(site: Site, visit: OpenVisitor) -> Non
     tab_to(visitor, "main a.button--primary")
     keyboard.press("Enter")
     visitor.page.wait_for_url("**/keys/new")
-    tab_to(visitor, "#name")
+    expect(visitor.page.locator("#name")).to_be_focused()
     keyboard.type("Made without a mouse")
     tab_to(visitor, "[name='permission-marketing.read']")
     keyboard.press("ArrowRight")

@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import expect
+
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
 from backoffice.visitor import Look
@@ -114,3 +116,18 @@ def test_a_theme_is_one_of_three(site: Site, visit: OpenVisitor) -> None:
     visitor.context.add_cookies([{"name": "keygrove_theme", "value": "x-y", "url": site.url}])
     visitor.go("/sign-in")
     assert visitor.page.locator("html[data-theme]").count() == 0
+
+
+def test_a_new_key_begins_with_its_name(site: Site, visit: OpenVisitor) -> None:
+    """Typing can begin at once; a form that failed begins with what is wrong instead."""
+    company = site.new_company()
+    visitor = visit(PLAIN)
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"/c/{company.slug}/settings/integrations/keys/new")
+    name = visitor.page.get_by_label("Name", exact=True)
+    expect(name).to_be_focused()
+    visitor.page.keyboard.type("Ga")
+    assert name.input_value() == "Ga"
+    visitor.press("Create")
+    expect(visitor.page.get_by_role("alert")).to_be_focused()
+    expect(name).not_to_be_focused()
