@@ -167,13 +167,15 @@ async def sign_out(m: Management, session: Session, *, address: str, request_id:
 async def _attempt(m: Management, *, account: str, address: str) -> str:
     """Note an attempt before its password is looked at: those at one instant all count. Raises Throttled."""
     attempt, now = secrets.token_hex(16), m.now()
+    # Only a digest is kept: what was typed may be a password in the wrong field.
+    of_account = m.digests.of("account", account)
     async with m.database.transaction() as tx:
         # One after the other, so that each counts those before it. Accounts first: nobody waits in a circle.
         await turns.take(tx, f"sign-in of {m.digests.of('turn', account)}", at_s=now)
         await turns.take(tx, f"sign-in from {address}", at_s=now)
-        await sessions.insert_attempt(tx, attempt, account=account[:254], address=address, at_s=now)
+        await sessions.insert_attempt(tx, attempt, account=of_account, address=address, at_s=now)
         since = now - _WINDOW_S
-        by_account = await sessions.failures_of_account(tx, account[:254], since_s=since, besides=attempt)
+        by_account = await sessions.failures_of_account(tx, of_account, since_s=since, besides=attempt)
         by_address = await sessions.failures_of_address(tx, address, since_s=since, besides=attempt)
         retry_at_s = max(BY_ACCOUNT.until(by_account), BY_ADDRESS.until(by_address))
         if now < retry_at_s:
