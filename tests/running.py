@@ -15,7 +15,8 @@ from typing import TypeVar
 
 import httpx2
 
-from keygrove.app import open_house, prepare
+from beside import Beside
+from keygrove.app import House, open_house, prepare
 from keygrove.config.loading import load
 from keygrove.management import companies, integrations, people
 from keygrove.management.context import OPERATOR, Management, Role
@@ -36,6 +37,14 @@ class Key:
     company_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A server's data, open in this process too for as long as the server runs."""
+
+    beside: Beside
+    house: House
+
+
 @dataclass(slots=True)
 class RunningServer:
     """A server process, and a way to its data from beside it."""
@@ -47,18 +56,22 @@ class RunningServer:
     company_id: str = ""
     slug: str = ""
     names: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
+    desk: Desk | None = None
 
     def manage(self, act: Callable[[Management], Awaitable[T]]) -> T:
         """Do something through the management functions, on the same database, from this process."""
+        return self.in_house(lambda house: act(house.management))
+
+    def in_house(self, act: Callable[[House], Awaitable[T]]) -> T:
+        """Do something on the same database and with the same keys, as another node would."""
+        desk = self.desk
+        if desk is None:
+            return asyncio.run(_in_a_house(self.environ, act))
 
         async def run() -> T:
-            house = await open_house(load(environ=self.environ))
-            try:
-                return await act(house.management)
-            finally:
-                await house.database.close()
+            return await act(desk.house)
 
-        return asyncio.run(run())
+        return desk.beside.run(run())
 
     def new_company(self, name: str) -> companies.Company:
         """Add a company."""
@@ -108,13 +121,15 @@ def free_port() -> int:
 def running_server(
     folder: Path,
     *,
+    database: str = "",
     workers: int = 1,
     settings: Mapping[str, str] | None = None,
     program: Sequence[str] = ("-m", "keygrove.cli.main"),
 ) -> Iterator[RunningServer]:
     """Start `keygrove serve` in `folder`, with one company, and stop it at the end.
 
-    `program` is what Python runs instead of keygrove itself: a test's own start with other limits.
+    `database` is its URL, by default that of a file in the data folder; `program` is what Python
+    runs instead of keygrove itself: a test's own start with other limits.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -122,7 +137,7 @@ def running_server(
     environ = {
         **own,
         "KEYGROVE_DATA_DIR": str(folder / "data"),
-        "KEYGROVE_DATABASE": f"sqlite:///{folder / 'data' / 'keygrove.db'}",
+        "KEYGROVE_DATABASE": database or f"sqlite:///{folder / 'data' / 'keygrove.db'}",
         "KEYGROVE_ISSUER": url,
         "KEYGROVE_PORT": str(port),
         "KEYGROVE_LOG_LEVEL": "debug",
@@ -131,24 +146,47 @@ def running_server(
         "KEYGROVE_FAILURES_PER_ADDRESS": "0",
         **(settings or {}),
     }
-    asyncio.run(prepare(load(environ=environ, folder=folder)))
     log = folder / "server.log"
     command = [sys.executable, *program, "serve", "--workers", str(workers)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
-    try:
-        server = RunningServer(url, environ, log, process)
-        company = server.new_company("Acme")
-        server.company_id, server.slug = company.id, company.slug
-        wait_until_ready(server)
-        yield server
-    finally:
-        process.send_signal(signal.SIGTERM)
+    with Beside() as beside:
+        beside.run(prepare(load(environ=environ, folder=folder)))
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
         try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            server = RunningServer(url, environ, log, process)
+            with _open_desk(server, beside):
+                company = server.new_company("Acme")
+                server.company_id, server.slug = company.id, company.slug
+                wait_until_ready(server)
+                yield server
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _open_desk(server: RunningServer, beside: Beside) -> Iterator[None]:
+    """Opening everything for each act would take longer than most acts, above all on PostgreSQL."""
+    house = beside.run(open_house(load(environ=server.environ)))
+    server.desk = Desk(beside, house)
+    try:
+        yield
+    finally:
+        server.desk = None
+        beside.run(house.database.close())
+
+
+async def _in_a_house(environ: Mapping[str, str], act: Callable[[House], Awaitable[T]]) -> T:
+    """Open everything for one act: a database that comes and goes cannot be kept open."""
+    house = await open_house(load(environ=environ))
+    try:
+        return await act(house)
+    finally:
+        await house.database.close()
 
 
 def wait_until_ready(server: RunningServer) -> None:
