@@ -169,7 +169,12 @@ def test_l06_one_address_is_throttled_over_many_accounts(
     form = visitor.fill("/sign-in", password=PASSWORD)
     for number in range(20):
         assert visitor.post("/sign-in", {**form, "email": f"user{number}@example.com"}).status_code == 422
-    assert visitor.post("/sign-in", {**form, "email": ana.person.email}).status_code == 429
+    # The first wait is a second, which a slow machine may need to come here; the third is four.
+    for _ in range(3):
+        refused = visitor.post("/sign-in", {**form, "email": ana.person.email, "password": "wrong"})
+        if refused.status_code == 429:
+            break
+    assert refused.status_code == 429
     assert Visitor(server, rules).sign_in(ana.person.email).status_code == 303
 
 

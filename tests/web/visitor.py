@@ -16,7 +16,7 @@ from running import PASSWORD, RunningServer
 Fields = Sequence[tuple[str, str]]
 FORM_TYPE = "application/x-www-form-urlencoded"
 # One address each, so that the failures of one test do not throttle another.
-_addresses = (str(IPv4Address("10.0.0.0") + number) for number in itertools.count(1))
+_numbers = itertools.count(1)
 
 
 class _Forms(HTMLParser):
@@ -49,7 +49,7 @@ class Visitor:
     server: RunningServer
     rules: Rules
     over_tls: bool = False
-    address: str = field(default_factory=lambda: next(_addresses))
+    address: str = field(default_factory=lambda: str(IPv4Address("10.0.0.0") + next(_numbers)))
     cookies: dict[str, str] = field(default_factory=dict)
     set_cookies: list[str] = field(default_factory=list)
 
