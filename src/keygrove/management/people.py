@@ -10,7 +10,7 @@ from keygrove.management.context import ROLES, Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, NotFound
 from keygrove.management.names import clean_name
 from keygrove.management.record import record
-from keygrove.storage import companies, people
+from keygrove.storage import companies, people, sessions
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Member as Member
 from keygrove.storage.people import Person as Person
@@ -116,7 +116,7 @@ async def disable(m: Management, actor: Actor, person_id: str) -> None:
     async with m.database.transaction() as tx:
         if not await people.set_disabled(tx, person_id, m.now()):
             raise NotFound("There is no such person.")
-        await people.end_sessions(tx, person_id, at_s=m.now())
+        await sessions.end_all(tx, person_id, at_s=m.now())
         await record(tx, m, actor, "person.disabled", target_id=person_id)
 
 
@@ -136,7 +136,7 @@ async def set_password(m: Management, actor: Actor, person_id: str, password: st
     async with m.database.transaction() as tx:
         if not await people.set_password(tx, person_id, password_hash):
             raise NotFound("There is no such person.")
-        await people.end_sessions(tx, person_id, at_s=m.now())
+        await sessions.end_all(tx, person_id, at_s=m.now())
         await record(tx, m, actor, "person.password_set", target_id=person_id)
 
 

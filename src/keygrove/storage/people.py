@@ -90,13 +90,6 @@ async def set_password(tx: Transaction, person_id: str, password_hash: str) -> b
     return touched == 1
 
 
-async def end_sessions(tx: Transaction, person_id: str, *, at_s: int) -> int:
-    """End every session of a person; how many there were."""
-    return await tx.run(
-        "update sessions set ended_at_s = $1 where person_id = $2 and ended_at_s is null", at_s, person_id
-    )
-
-
 async def add_member(tx: Transaction, person_id: str, company_id: str, *, role: str, at_s: int) -> None:
     """Make a person a member of a company, or change the role."""
     await tx.run(

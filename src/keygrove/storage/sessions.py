@@ -87,6 +87,13 @@ async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
     )
 
 
+async def end_all(tx: Transaction, person_id: str, *, at_s: int) -> int:
+    """End every session of a person; how many there were."""
+    return await tx.run(
+        "update sessions set ended_at_s = $1 where person_id = $2 and ended_at_s is null", at_s, person_id
+    )
+
+
 async def insert_attempt(tx: Transaction, attempt_id: str, *, account: str, address: str, at_s: int) -> None:
     """Note a sign-in attempt, before its password is looked at."""
     await tx.run(
