@@ -1,20 +1,73 @@
-"""Fixtures that every part of the suite shares."""
+"""Fixtures that every part of the suite shares.
 
-from collections.abc import Iterator
+Whoever uses `database_kind`, and be it through `server` or `store`, runs on both databases. Marked with
+`stores.ONLY_SQLITE` it runs on one, and says why.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 
 import pytest
 
+from databases import Databases
 from running import Key, RunningServer, running_server
+from stores import KINDS, SqliteStore, Store
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One running server for the whole suite. Tests make companies, people and keys of their own in it."""
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Where tests get databases."""
+    databases = Databases(tmp_path_factory.mktemp("databases"))
+    try:
+        yield databases
+    finally:
+        databases.close()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database: `sqlite` or `postgres`. A module goes through with one, then with the other."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store(database_kind: str, databases: Databases, tmp_path: Path) -> Store:
+    """An empty database of each kind."""
+    return SqliteStore(databases.file(tmp_path)) if database_kind == "sqlite" else databases.kept_postgres()
+
+
+@pytest.fixture(scope="module")
+def new_database(database_kind: str, databases: Databases) -> Callable[[], str]:
+    """What `running_server` takes as its database: its own file, or a new PostgreSQL database."""
+    return lambda: "" if database_kind == "sqlite" else databases.postgres()
 
 
 @pytest.fixture(scope="session")
-def key(server: RunningServer) -> Key:
+def servers(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], tuple[RunningServer, Key]]]:
+    """A running server on each kind of database, from the first test that uses it, and a key of it."""
+    with ExitStack() as running:
+
+        @cache
+        def server_on(database_kind: str) -> tuple[RunningServer, Key]:
+            database = "" if database_kind == "sqlite" else databases.postgres()
+            folder = tmp_path_factory.mktemp("server")
+            server = running.enter_context(running_server(folder, database=database))
+            return server, server.new_key("marketing.read")
+
+        yield server_on
+
+
+@pytest.fixture(scope="module")
+def server(database_kind: str, servers: Callable[[str], tuple[RunningServer, Key]]) -> RunningServer:
+    """A server that the whole suite shares. Tests make companies, people and keys of their own in it."""
+    return servers(database_kind)[0]
+
+
+@pytest.fixture(scope="module")
+def key(database_kind: str, servers: Callable[[str], tuple[RunningServer, Key]]) -> Key:
     """A key that may read marketing consents, never changed by a test."""
-    return server.new_key("marketing.read")
+    return servers(database_kind)[1]

@@ -27,6 +27,7 @@ _CREDENTIAL = re.compile(
 )
 _INSIDES = re.compile(
     r"Traceback \(most recent|File \\?\"[^\"]*\.py|\bsqlite3?\.|UNIQUE constraint|no such (?:table|column)"
+    r"|\basyncpg\.|duplicate key value|(?:relation|column) \\?\"[^\"]*\" does not exist"
     r"|\bselect [a-z_.*]+,? .{0,200}?\bfrom\b|\binsert into\b|\bupdate \w+ set\b",
     re.DOTALL,
 )

@@ -1,4 +1,4 @@
-"""Every request here goes to a running server, and is held to the four rules of the hostile cases."""
+"""Every request of `ask` goes to a running server, and is held to the four rules of the hostile cases."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from hostile_rules import Rules, holding
 from running import Key, RunningServer
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def rules(server: RunningServer, key: Key) -> Iterator[Rules]:
     """The four rules, for the server that the whole suite shares."""
     with holding(server, key) as rules:

@@ -3,6 +3,7 @@
 import statistics
 import time
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -208,9 +209,9 @@ def test_b18_a_key_removed_a_moment_ago(server: RunningServer, ask: Asker, own_k
     refused_client(asking.by_basic(basic(own_key.client_id, own_key.client_secret)), by_header=True)
 
 
-def test_b18_every_worker_refuses_a_removed_key(tmp_path: Path) -> None:
+def test_b18_every_worker_refuses_a_removed_key(tmp_path: Path, new_database: Callable[[], str]) -> None:
     """Whichever process answers: fresh connections reach both."""
-    with running_server(tmp_path, workers=2) as server:
+    with running_server(tmp_path, database=new_database(), workers=2) as server:
         removed = server.new_key("marketing.read")
         assert {ask_for_token(server, removed).status_code for _ in range(12)} == {200}
         server.manage(lambda m: integrations.remove_key(m, OPERATOR, removed.company_id, removed.client_id))

@@ -1,7 +1,7 @@
 """The failure budget: a broken program is told to slow down, and nobody is locked out."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -78,10 +78,13 @@ def test_memory_is_bounded() -> None:
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def limited(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> Iterator[RunningServer]:
     """A server with two workers and the limits it has by default."""
     settings = {"KEYGROVE_FAILURES_PER_CLIENT": "20", "KEYGROVE_FAILURES_PER_ADDRESS": "60"}
-    with running_server(tmp_path_factory.mktemp("limited"), workers=2, settings=settings) as server:
+    folder = tmp_path_factory.mktemp("limited")
+    with running_server(folder, database=new_database(), workers=2, settings=settings) as server:
         yield server
 
 

@@ -12,6 +12,7 @@ from requests_oauthlib import OAuth2Session as OauthlibSession  # type: ignore[i
 from running import AUDIENCE, Key, RunningServer
 
 SCOPE = "openid marketing.read"
+pytestmark = pytest.mark.usefixtures("rules")
 
 
 def accepted(server: RunningServer, key: Key, token: dict[str, object]) -> None:

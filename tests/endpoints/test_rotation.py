@@ -1,18 +1,14 @@
 """Signing keys of a running server: two algorithms, rotated and revoked from beside while it serves."""
 
-import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
-from keygrove.app import House, open_house
-from keygrove.config.loading import load
 from keygrove.crypto.jose import InvalidToken
 from keygrove.management import signing_keys
 from keygrove.management.context import OPERATOR
@@ -40,13 +36,17 @@ WITHIN_S = 10
 
 
 @pytest.fixture(scope="module")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def issuer(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]
+) -> Iterator[RunningServer]:
     """Two workers that reload their keys often, and an API for each algorithm."""
     folder = tmp_path_factory.mktemp("rotation")
     (folder / "keygrove.toml").write_text(CATALOGUE)
     settings = {"KEYGROVE_CONFIG": str(folder / "keygrove.toml")}
     program = [str(Path(__file__).with_name("hasty.py"))]
-    with running_server(folder, workers=2, settings=settings, program=program) as server:
+    with running_server(
+        folder, database=new_database(), workers=2, settings=settings, program=program
+    ) as server:
         yield server
 
 
@@ -60,19 +60,6 @@ def rsa(issuer: RunningServer) -> Key:
 def elliptic(issuer: RunningServer) -> Key:
     """A key of the other one."""
     return issuer.new_key("report.read")
-
-
-def beside(server: RunningServer, act: Callable[[House], Awaitable[Any]]) -> Any:
-    """Do something on the same database, as another node would."""
-
-    async def run() -> Any:
-        house = await open_house(load(environ=server.environ))
-        try:
-            return await act(house)
-        finally:
-            await house.database.close()
-
-    return asyncio.run(run())
 
 
 def token(server: RunningServer, key: Key, audience: str, scope: str) -> str:
@@ -132,12 +119,11 @@ def test_a_rotation_reaches_every_worker(issuer: RunningServer, rsa: Key) -> Non
     api.verify(old)
     before, etag = kids(issuer), key_set(issuer).headers["etag"]
     assert key_set(issuer, etag).status_code == 304
-    new = beside(issuer, lambda house: signing_keys.rotate(house.management, OPERATOR, house.vault)).key.kid
+    new = issuer.in_house(lambda house: signing_keys.rotate(house.management, OPERATOR, house.vault)).key.kid
     eventually(lambda: kids(issuer) == before | {new} and key_set(issuer, etag).status_code == 200)
     assert header(token(issuer, rsa, AUDIENCE, "marketing.read"))["kid"] == header(old)["kid"]
-    beside(
-        issuer,
-        lambda house: signing_keys.rotate(house.management, OPERATOR, house.vault, immediately=True),
+    issuer.in_house(
+        lambda house: signing_keys.rotate(house.management, OPERATOR, house.vault, immediately=True)
     )
     eventually(lambda: header(token(issuer, rsa, AUDIENCE, "marketing.read"))["kid"] == new)
     later = ResourceServer(issuer=issuer.url, audience=AUDIENCE)
@@ -150,7 +136,7 @@ def test_j29_a_revoked_key_leaves_the_set_and_its_tokens_are_refused(issuer: Run
     """By whoever reads the set from then on; new tokens are good at once."""
     old = token(issuer, rsa, AUDIENCE, "marketing.read")
     revoked = header(old)["kid"]
-    beside(issuer, lambda house: signing_keys.revoke(house.management, OPERATOR, house.vault, revoked))
+    issuer.in_house(lambda house: signing_keys.revoke(house.management, OPERATOR, house.vault, revoked))
     eventually(lambda: revoked not in kids(issuer))
     eventually(lambda: header(token(issuer, rsa, AUDIENCE, "marketing.read"))["kid"] != revoked)
     api = ResourceServer(issuer=issuer.url, audience=AUDIENCE)

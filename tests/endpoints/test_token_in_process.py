@@ -2,11 +2,11 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from keygrove.crypto.jose import Keyring, SigningKey
@@ -20,11 +20,12 @@ from keygrove.protocol.message import Request, Response
 from keygrove.protocol.resource import Api
 from keygrove.protocol.scope import Scope
 from keygrove.protocol.token import Policy
-from keygrove.storage import clients, companies, schema
+from keygrove.storage import clients, companies
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.sqlite import SqliteDatabase
+from stores import Store
 
 NOW = 1_700_000_000.9
 API = Api(audience="https://api.example", scopes=frozenset({"booking.read"}))
@@ -50,10 +51,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, anyio_backend: str) -> AsyncIterator[SqliteDatabase]:
+async def database(store: Store, anyio_backend: str) -> AsyncIterator[Database]:
     """A database that knows one client."""
-    schema.migrate_sqlite(tmp_path / "keygrove.db")
-    opened = SqliteDatabase(tmp_path / "keygrove.db")
+    opened = await store.open()
     async with opened.transaction() as tx:
         await companies.insert(tx, Company(id="o1", slug="acme", name="Acme", created_at_s=0))
         digest = DIGESTS.of("client_secret", SECRET)
@@ -64,12 +64,28 @@ async def database(tmp_path: Path, anyio_backend: str) -> AsyncIterator[SqliteDa
     await opened.close()
 
 
-def statements(database: SqliteDatabase) -> list[str]:
-    """Every statement that either connection executes from now on."""
-    seen: list[str] = []
-    for connection in (database._reader, database._writer._connection):
-        connection.set_trace_callback(seen.append)
-    return seen
+@pytest.fixture
+def seen(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The first word of every statement that reaches the database during the test."""
+    words: list[str] = []
+
+    def note(sql: str) -> None:
+        words.append(sql.split()[0])
+
+    def noting(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        def noted(connection: object, sql: str, *values: object, **options: object) -> Awaitable[Any]:
+            note(sql)
+            return execute(connection, sql, *values, **options)
+
+        return noted
+
+    if isinstance(database, SqliteDatabase):
+        for connection in (database._reader, database._writer._connection):
+            connection.set_trace_callback(note)
+    else:
+        for way in ("execute", "fetch", "fetchrow"):
+            monkeypatch.setattr(asyncpg.Connection, way, noting(getattr(asyncpg.Connection, way)))
+    return words
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
@@ -127,37 +143,40 @@ def error_of(response: Response) -> str:
     return str(json.loads(response.body)["error"])
 
 
-async def test_a_token_costs_one_read_and_one_signature(database: SqliteDatabase, keyring: Keyring) -> None:
+async def test_a_token_costs_one_read_and_one_signature(
+    database: Database, keyring: Keyring, seen: list[str]
+) -> None:
     """And no write."""
-    counting, seen = CountingKeyring(keyring), statements(database)
+    counting = CountingKeyring(keyring)
     response = await token(serving(database, counting), asking())
     assert response.status == 200
     assert json.loads(response.body)["expires_in"] == 3599
-    assert [sql.split()[0] for sql in seen] == ["select"]
+    assert seen == ["select"]
     assert counting.signed == ["at+jwt"]
 
 
 @pytest.mark.parametrize("request_", [asking(secret="wrong"), asking(client_id="c2")])
 async def test_d06_bad_credentials_cost_no_signature(
-    database: SqliteDatabase, keyring: Keyring, request_: Request
+    database: Database, keyring: Keyring, request_: Request, seen: list[str]
 ) -> None:
     """One read, one fast digest, and that is all."""
-    counting, seen = CountingKeyring(keyring), statements(database)
+    counting = CountingKeyring(keyring)
     response = await token(serving(database, counting), request_)
     assert (response.status, error_of(response)) == (401, "invalid_client")
-    assert [sql.split()[0] for sql in seen] == ["select"]
+    assert seen == ["select"]
     assert counting.signed == []
 
 
-async def test_a_malformed_request_reaches_no_database(database: SqliteDatabase, keyring: Keyring) -> None:
+async def test_a_malformed_request_reaches_no_database(
+    database: Database, keyring: Keyring, seen: list[str]
+) -> None:
     """It is refused before anything is looked up."""
-    seen = statements(database)
     response = await token(serving(database, keyring), replace(asking(), body=b"%zz"))
     assert response.status == 400
     assert seen == []
 
 
-async def test_an_api_may_mark_its_tokens_as_plain_jwt(database: SqliteDatabase, keyring: Keyring) -> None:
+async def test_an_api_may_mark_its_tokens_as_plain_jwt(database: Database, keyring: Keyring) -> None:
     """For verifiers that know no other `typ`."""
     counting = CountingKeyring(keyring)
     response = await token(serving(database, counting, api=replace(API, token_type="JWT")), asking())
@@ -166,7 +185,7 @@ async def test_an_api_may_mark_its_tokens_as_plain_jwt(database: SqliteDatabase,
 
 
 async def test_an_unavailable_database_is_temporarily_unavailable(
-    database: SqliteDatabase,
+    database: Database,
     keyring: Keyring,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -183,7 +202,7 @@ async def test_an_unavailable_database_is_temporarily_unavailable(
 
 
 async def test_a_bug_of_ours_is_a_bare_server_error(
-    database: SqliteDatabase,
+    database: Database,
     keyring: Keyring,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -199,7 +218,7 @@ async def test_a_bug_of_ours_is_a_bare_server_error(
 
 
 async def test_the_reason_of_a_refusal_is_for_the_log(
-    database: SqliteDatabase, keyring: Keyring, caplog: pytest.LogCaptureFixture
+    database: Database, keyring: Keyring, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who, which error and why; never the secret."""
     caplog.set_level(logging.DEBUG, logger="keygrove.token")
@@ -217,7 +236,7 @@ async def test_the_reason_of_a_refusal_is_for_the_log(
 
 
 async def test_the_log_tells_a_cut_off_credential_from_another_one(
-    database: SqliteDatabase, keyring: Keyring, caplog: pytest.LogCaptureFixture
+    database: Database, keyring: Keyring, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By its checksum: whoever helps a customer sees whether it was copied badly."""
     caplog.set_level(logging.INFO, logger="keygrove.token")
@@ -239,7 +258,7 @@ async def test_the_log_tells_a_cut_off_credential_from_another_one(
 
 
 @pytest.mark.parametrize("clock", [0.5, 2**31 + 0.5, 4_102_444_800.5])
-async def test_no_year_is_special(database: SqliteDatabase, keyring: Keyring, clock: float) -> None:
+async def test_no_year_is_special(database: Database, keyring: Keyring, clock: float) -> None:
     """1970, 2038 and 2100."""
     response = await token(serving(database, keyring, clock=clock), asking())
     assert json.loads(response.body)["expires_in"] == 3599

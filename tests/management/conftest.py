@@ -1,12 +1,8 @@
 """A platform on a real database, with a clock that tests set."""
 
 import json
-import shutil
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
@@ -18,10 +14,11 @@ from keygrove.management import companies
 from keygrove.management.catalogue import SAMPLE
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
-from keygrove.storage import schema
-from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.storage.journal import Event
+from stores import Store, everything_in
 
 NOW = 1_700_000_000.25
+COLUMNS = ["event_id", *(field.name for field in fields(Event) if field.name != "id")]
 
 
 @dataclass(slots=True)
@@ -43,39 +40,23 @@ class Clock:
 class Journal:
     """The journal as another connection reads it."""
 
-    path: Path
+    store: Store
 
     def lines(self, action: str = "") -> list[dict[str, Any]]:
         """The lines in order, `detail` parsed; only those of an action if one is given."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            rows = [dict(row) for row in connection.execute("select * from journal order by rowid")]
+        found = self.store.query(f"select {', '.join(COLUMNS)} from journal order by {self.store.in_order}")  # noqa: S608
+        rows: list[dict[str, Any]] = [dict(zip(COLUMNS, row, strict=True)) for row in found]
         return [row | {"detail": json.loads(row["detail"])} for row in rows if action in ("", row["action"])]
 
     def everything_stored(self) -> str:
         """Each value of each table, as one text."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return "\n".join(connection.iterdump())
+        return everything_in(self.store)
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """The event loop we run on."""
     return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with its tables and nothing in them, to be copied."""
-    path = tmp_path_factory.mktemp("empty") / "keygrove.db"
-    schema.migrate_sqlite(path)
-    return path
-
-
-@pytest.fixture
-def database_path(empty_database: Path, tmp_path: Path) -> Path:
-    """A copy for one test."""
-    return Path(shutil.copy(empty_database, tmp_path / "keygrove.db"))
 
 
 @pytest.fixture
@@ -86,11 +67,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def m(
-    database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
 ) -> AsyncIterator[Management]:
     """The platform. Its passwords are cheap to hash; what they cost in earnest is tested in crypto."""
     monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
-    database = SqliteDatabase(database_path)
+    database = await store.open()
     yield Management(
         issuer="https://issuer.example",
         platform_name="Understory",
@@ -104,9 +85,9 @@ async def m(
 
 
 @pytest.fixture
-def journal(database_path: Path) -> Journal:
+def journal(store: Store) -> Journal:
     """What has been recorded."""
-    return Journal(database_path)
+    return Journal(store)
 
 
 @pytest.fixture

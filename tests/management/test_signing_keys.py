@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +25,8 @@ from keygrove.management.signing_keys import (
     rotate,
     rotate_when_due,
 )
-from keygrove.storage.sqlite import SqliteDatabase
 from management.conftest import NOW, Clock, Journal
+from stores import Store
 
 VAULT = Vault(b"m" * 32)
 BOTH = Catalogue((replace(SAMPLE.apis[0], signing_algorithm="ES256"),))
@@ -53,9 +50,9 @@ async def signing(m: Management, algorithm: str = "RS256") -> str:
     return (await load(m.database, VAULT, now=m.now())).current(algorithm, m.now()).kid
 
 
-async def test_two_that_start_at_once_make_one_key(database_path: Path, journal: Journal) -> None:
+async def test_two_that_start_at_once_make_one_key(store: Store, journal: Journal) -> None:
     """Both open it, and the private part is nowhere in the clear."""
-    first, second = SqliteDatabase(database_path), SqliteDatabase(database_path)
+    first, second = await store.open(), await store.open()
     assert not await signing_keys.exist(first)
     await asyncio.gather(*(ensure(one, VAULT, now=int(NOW)) for one in (first, second)))
     assert await signing_keys.exist(second)
@@ -70,35 +67,39 @@ async def test_two_that_start_at_once_make_one_key(database_path: Path, journal:
     await second.close()
 
 
-async def test_what_does_not_open_is_refused(database_path: Path) -> None:
+def store_one(store: Store, kid: str, sealed: str) -> None:
+    """Change the only signing key, from beside."""
+    store.execute(f"update signing_keys set kid = '{kid}', private_sealed = '{sealed}'")  # noqa: S608
+
+
+async def test_what_does_not_open_is_refused(store: Store) -> None:
     """Another master key, no key at all, a damaged one, one under another name: each stops the start."""
-    database, now = SqliteDatabase(database_path), int(NOW)
+    database, now = await store.open(), int(NOW)
     with pytest.raises(MasterKeyError, match="no signing key"):
         await load(database, VAULT, now=now)
     await ensure(database, VAULT, now=now)
     with pytest.raises(MasterKeyError, match="master key does not open"):
         await load(database, Vault(b"n" * 32), now=now)
-    with closing(sqlite3.connect(database_path, isolation_level=None)) as connection:
-        ((kid, sealed),) = connection.execute("select kid, private_sealed from signing_keys").fetchall()
-        flipped = sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]
-        connection.execute("update signing_keys set private_sealed = ?", (flipped,))
-        with pytest.raises(MasterKeyError):
-            await load(database, VAULT, now=now)
-        resealed = VAULT.seal(VAULT.open(sealed, name=kid), name="another")
-        connection.execute("update signing_keys set kid = 'another', private_sealed = ?", (resealed,))
-        with pytest.raises(MasterKeyError, match="damaged"):
-            await load(database, VAULT, now=now)
-        connection.execute("update signing_keys set kid = ?, private_sealed = ?", (kid, sealed))
+    ((kid, sealed),) = store.query("select kid, private_sealed from signing_keys")
+    assert isinstance(kid, str)
+    assert isinstance(sealed, str)
+    flipped = sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]
+    store_one(store, kid, flipped)
+    with pytest.raises(MasterKeyError):
+        await load(database, VAULT, now=now)
+    store_one(store, "another", VAULT.seal(VAULT.open(sealed, name=kid), name="another"))
+    with pytest.raises(MasterKeyError, match="damaged"):
+        await load(database, VAULT, now=now)
+    store_one(store, kid, sealed)
     await load(database, VAULT, now=now)
     await database.close()
 
 
-async def test_the_stored_public_part_has_no_private_members(m: Management, database_path: Path) -> None:
+async def test_the_stored_public_part_has_no_private_members(m: Management, store: Store) -> None:
     """RFC 7517 §9.2: what is public shows public members only."""
     await ensure(m.database, VAULT, now=m.now(), algorithms=("RS256", "ES256"))
-    with closing(sqlite3.connect(database_path)) as connection:
-        rows = connection.execute("select public_jwk from signing_keys order by algorithm").fetchall()
-    members = [set(json.loads(public)) - {"kty", "use", "alg", "kid"} for (public,) in rows]
+    rows = store.query("select public_jwk from signing_keys order by algorithm")
+    members = [set(json.loads(str(public))) - {"kty", "use", "alg", "kid"} for (public,) in rows]
     assert members == [{"crv", "x", "y"}, {"n", "e"}]
 
 
@@ -152,11 +153,11 @@ async def test_a_rotation_under_way_is_not_made_twice(m: Management, journal: Jo
 
 @pytest.mark.parametrize("immediately", [False, True])
 async def test_f15_two_nodes_that_rotate_at_once_make_one_rotation(
-    m: Management, database_path: Path, journal: Journal, immediately: bool
+    m: Management, store: Store, journal: Journal, immediately: bool
 ) -> None:
     """Both report the same key, and only one says that it made it."""
     await ensure(m.database, VAULT, now=m.now())
-    other = replace(m, database=SqliteDatabase(database_path))
+    other = replace(m, database=await store.open())
     turned = await asyncio.gather(
         *(rotate(each, OPERATOR, VAULT, immediately=immediately) for each in (m, other, m, other))
     )
@@ -218,11 +219,11 @@ async def test_revoking_a_key_that_does_not_sign_changes_nothing_else(m: Managem
     assert (await signing(m), await published(m)) == (second.key.kid, [second.key.kid])
 
 
-async def test_two_that_revoke_everything_at_once_leave_a_key(m: Management, database_path: Path) -> None:
+async def test_two_that_revoke_everything_at_once_leave_a_key(m: Management, store: Store) -> None:
     """The one that signs and the one that waits."""
     await ensure(m.database, VAULT, now=m.now())
     kids = [await signing(m), (await rotate(m, OPERATOR, VAULT)).key.kid]
-    other = replace(m, database=SqliteDatabase(database_path))
+    other = replace(m, database=await store.open())
     await asyncio.gather(
         *(revoke(each, OPERATOR, VAULT, kid) for each, kid in zip((m, other), kids, strict=True))
     )
@@ -274,11 +275,11 @@ def test_a_rotation_is_due_so_that_a_key_signs_for_its_period(
 
 
 async def test_f15_nodes_that_all_find_a_rotation_due_make_one(
-    m: Management, clock: Clock, database_path: Path, journal: Journal
+    m: Management, clock: Clock, store: Store, journal: Journal
 ) -> None:
     """Each algorithm in use is rotated by itself, a day ahead, under the system's name."""
     m = replace(m, catalogue=BOTH)
-    other = replace(m, database=SqliteDatabase(database_path))
+    other = replace(m, database=await store.open())
     await ensure(m.database, VAULT, now=m.now(), algorithms=BOTH.signing_algorithms())
     rings = [
         CurrentKeyring(each.database, VAULT, await load(each.database, VAULT, now=m.now()))

@@ -8,7 +8,7 @@ import pytest
 
 from keygrove.storage import postgres
 from keygrove.storage.database import Database, DatabaseUnavailable, NoSuchTable, Row, UniqueViolation
-from storage.conftest import Store
+from stores import Store
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
 COUNT = "select count(*) as number from companies"
@@ -341,6 +341,16 @@ class TestLocked:
         assert time.monotonic() - started < 4 * store.patience_s
         assert all(isinstance(answer, DatabaseUnavailable) for answer in answers)
         assert await count(database) == 0
+
+    async def test_readers_do_not_stand_in_the_writers_line(self, database: Database, store: Store) -> None:
+        """However many writers wait."""
+        with store.locked():
+            writers = [asyncio.create_task(add(database, f"c{number}")) for number in range(20)]
+            await asyncio.sleep(0.1)
+            async with asyncio.timeout(store.patience_s / 2):
+                assert await count(database) == 0
+        await asyncio.gather(*writers)
+        assert await count(database) == 20
 
     async def test_a_lock_that_is_given_back_in_time_costs_only_time(
         self, database: Database, store: Store

@@ -8,7 +8,7 @@ from keygrove.protocol.scope import Scope
 from keygrove.storage import clients, people, sessions
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import Database, Row, Transaction, Value
-from storage.conftest import Store
+from stores import Store
 
 LISTING = ClientListing(
     client_id="c",

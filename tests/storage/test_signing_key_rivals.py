@@ -14,7 +14,7 @@ from keygrove.management.catalogue import SAMPLE, Catalogue
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.signing_keys import KeyListing, ensure, listing, revoke, rotate
 from keygrove.storage.database import Database
-from storage.conftest import Store
+from stores import Store
 
 VAULT = Vault(b"m" * 32)
 NOW = 1_700_000_000

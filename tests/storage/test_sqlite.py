@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from databases import Databases
 from keygrove.storage.database import DatabaseUnavailable
 from keygrove.storage.sqlite import SqliteDatabase
-from storage.conftest import SqliteStore
+from stores import SqliteStore
 
 INSERT = "insert into companies (company_id, slug, name, created_at_s) values ($1, $2, $3, $4)"
 PROGRAM = f"""
@@ -28,9 +29,9 @@ asyncio.run(main())
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_killed_process_leaves_what_it_acknowledged(tmp_path: Path) -> None:
+async def test_a_killed_process_leaves_what_it_acknowledged(tmp_path: Path, databases: Databases) -> None:
     """And nothing of the transaction it was in."""
-    store = SqliteStore(tmp_path)
+    store = SqliteStore(databases.file(tmp_path))
     command = [sys.executable, "-c", PROGRAM, str(store.path)]
     killed = await asyncio.to_thread(subprocess.run, command, check=False)
     assert killed.returncode == -9
@@ -46,9 +47,9 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> No
             SqliteDatabase(path)
 
 
-async def test_each_commit_is_synced(tmp_path: Path) -> None:
+async def test_each_commit_is_synced(tmp_path: Path, databases: Databases) -> None:
     """WAL, synchronous FULL, foreign keys on, and a reader that cannot write."""
-    database = SqliteDatabase(SqliteStore(tmp_path).path)
+    database = SqliteDatabase(databases.file(tmp_path))
 
     async def pragmas(name: str) -> tuple[object, object]:
         written = await database._writer.do(lambda one: one.execute(f"pragma {name}").fetchone()[0])

@@ -6,7 +6,7 @@ import pytest
 
 from keygrove.storage import turns
 from keygrove.storage.database import Database
-from storage.conftest import Store
+from stores import Store
 
 pytestmark = pytest.mark.anyio
 

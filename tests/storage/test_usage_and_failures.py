@@ -10,7 +10,7 @@ from keygrove.endpoints.usage import KEPT_S, UsageBook, purge
 from keygrove.storage import failures, usage
 from keygrove.storage.database import Database, DatabaseUnavailable, Transaction
 from keygrove.storage.usage import Hour
-from storage.conftest import Store
+from stores import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -13,12 +13,15 @@ import pytest
 
 from hostile_rules import Rules, assert_clean_log, holding
 from running import Key, RunningServer, ask_for_token, running_server
+from stores import ONLY_SQLITE
 from web import impatient
 from web.people import join
 from web.test_key_list import fill_company
 from web.visitor import FORM_TYPE, Fields, Visitor
 from web.wire import dial, exchange, form_post, host_line, is_cut, read_reply, request
 
+# Connections and bodies are bounded before anybody asks a database.
+pytestmark = ONLY_SQLITE
 HEAD = b"GET /livez HTTP/1.1\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 

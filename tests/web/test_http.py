@@ -7,10 +7,13 @@ import pytest
 
 from hostile_rules import Rules, holding
 from running import PASSWORD, Key, running_server
+from stores import ONLY_SQLITE
 from web.people import Member, journal_of
 from web.visitor import Visitor
 from web.wire import CRLF, dial, exchange, form_post, is_cut, request
 
+# What is refused here is refused before anybody asks a database.
+pytestmark = ONLY_SQLITE
 TOKEN = b"POST /oauth2/token HTTP/1.1"
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 GET = b"GET /livez HTTP/1.1"

@@ -10,6 +10,10 @@ import pytest
 
 from keygrove.web.defenses import refusal, send_bare_status
 from running import AUDIENCE, RunningServer, running_server
+from stores import ONLY_SQLITE
+
+# HTTP's versions do not depend on the database.
+pytestmark = ONLY_SQLITE
 
 
 @pytest.fixture(scope="module")

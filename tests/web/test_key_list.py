@@ -2,38 +2,39 @@
 
 import base64
 import re
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
+from keygrove.management.context import Management
 from keygrove.management.names import name_key
-from running import RunningServer
+from keygrove.storage.database import Value
+from running import AUDIENCE, RunningServer
 from web.people import MARKETING, Member
 from web.visitor import FORM_TYPE, Visitor
+
+CREATED_S = 1_800_000_000
 
 
 def fill_company(server: RunningServer, member: Member, number: int) -> None:
     """Give a company that many keys, straight in the database."""
-    path = Path(server.environ["KEYGROVE_DATA_DIR"]) / "keygrove.db"
-    rows = [
-        (
-            f"kg_ci_{member.company.slug[-4:]}{index:024d}",
-            member.company.id,
-            f"key {index:05d}",
-            name_key(f"key {index:05d}"),
-        )
-        for index in range(number)
-    ]
-    with closing(sqlite3.connect(path, timeout=10)) as database, database:
-        database.executemany(
-            "insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types, "
-            "scope, audience, created_at_s, created_by, updated_at_s) "
-            "values (?, ?, ?, ?, '', 'client_credentials', 'marketing.read', "
-            "'https://api.understory.io', 1800000000, 'Ana', 1800000000)",
-            rows,
-        )
+    of_all = ("", "client_credentials", "marketing.read", AUDIENCE, CREATED_S, "Ana", CREATED_S)
+    rows: list[tuple[Value, ...]] = []
+    for index in range(number):
+        client_id, name = f"kg_ci_{member.company.slug[-4:]}{index:024d}", f"key {index:05d}"
+        rows.append((client_id, member.company.id, name, name_key(name), *of_all))
+
+    async def fill(m: Management) -> None:
+        async with m.database.transaction() as tx:
+            await tx.run_many(
+                """
+                insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types,
+                                     scope, audience, created_at_s, created_by, updated_at_s)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                """,
+                rows,
+            )
+
+    server.manage(fill)
 
 
 def names_on(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from markupsafe import escape
 from hostile_rules import Rules, assert_silent
 from keygrove.management import integrations
 from running import PASSWORD, Key, RunningServer, ask_for_token
+from stores import SqliteStore, everything_in, store_at
 from web.people import BOOKINGS, MARKETING, Member, join, journal_of
 from web.test_keys_forged import key_of, names_of
 from web.visitor import Visitor
@@ -149,7 +150,12 @@ def test_k11_no_secret_is_kept_or_logged(server: RunningServer, rules: Rules) ->
     session, form = member.browser.session, member.browser.fill(f"{member.keys_url}/new")["form_token"]
     secrets = [key.client_secret, key.client_secret[:-1], token, PASSWORD, wrong, session, form]
     files = [path for path in Path(server.environ["KEYGROVE_DATA_DIR"]).rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"keygrove.db", "keygrove.db-wal", "master.key"}
+    with store_at(server.environ["KEYGROVE_DATABASE"]) as store:
+        stored = everything_in(store)
+        if isinstance(store, SqliteStore):
+            assert {path.name for path in files} >= {"keygrove.db", "keygrove.db-wal", "master.key"}
+    assert key.client_id in stored
+    assert [secret for secret in secrets if secret in stored] == []
     for path in [*files, server.log]:
         content = path.read_bytes()
         assert [secret for secret in secrets if secret.encode() in content] == [], path.name

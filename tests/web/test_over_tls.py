@@ -7,9 +7,12 @@ import pytest
 
 from hostile_rules import Rules
 from running import AUDIENCE, Key, RunningServer, running_server
+from stores import ONLY_SQLITE
 from web.people import join
 from web.visitor import FORM_TYPE, Visitor
 
+# Cookies and headers do not depend on the database.
+pytestmark = ONLY_SQLITE
 PROXY = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
 ISSUER = "https://auth.example.com"
 

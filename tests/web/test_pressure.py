@@ -3,13 +3,12 @@
 import os
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -17,6 +16,7 @@ import pytest
 
 from hostile_rules import Rules
 from running import PASSWORD, RunningServer, ask_for_token, running_server
+from stores import ONLY_SQLITE, store_at
 from web.people import Member, join
 from web.test_denial import workers_of
 from web.visitor import Visitor
@@ -27,11 +27,8 @@ LOCK_S = 5
 @contextmanager
 def hung_writer(server: RunningServer) -> Iterator[None]:
     """Another program that has begun to write to the database, and stops there."""
-    path = Path(server.environ["KEYGROVE_DATA_DIR"]) / "keygrove.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("begin immediate")
+    with store_at(server.environ["KEYGROVE_DATABASE"]) as store, store.locked():
         yield
-        other.execute("rollback")
 
 
 def test_d14_a_hung_writer_delays_nobody_for_long(server: RunningServer, rules: Rules, ana: Member) -> None:
@@ -70,6 +67,8 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
         yield Rules(server, server.new_key(), http)
 
 
+# What these three take away, memory and processors, is the server's own: the database has no part in it.
+@ONLY_SQLITE
 def test_d17_a_killed_worker_is_replaced(mortal: Rules) -> None:
     """As the kernel does when memory runs out: others serve, and within two seconds there is a new one."""
     before = workers_of(mortal.server)
@@ -88,6 +87,7 @@ def test_d17_a_killed_worker_is_replaced(mortal: Rules) -> None:
     assert missed <= 2
 
 
+@ONLY_SQLITE
 def test_d17_a_worker_without_memory_lives(mortal: Rules) -> None:
     """Its address space is full: a sign-in may fail, but nobody is told that a right password is wrong."""
     member = join(mortal.server, mortal)
@@ -108,6 +108,7 @@ def test_d17_a_worker_without_memory_lives(mortal: Rules) -> None:
     assert visitor.sign_in(member.person.email).status_code == 303
 
 
+@ONLY_SQLITE
 def test_d18_busy_processors_break_nothing(server: RunningServer, rules: Rules, ana: Member) -> None:
     """As many spinning programs as there are processors: every request succeeds within the second."""
     spin = [sys.executable, "-c", "while True: pass"]

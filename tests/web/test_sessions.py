@@ -16,6 +16,7 @@ from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, RECENT_S, Session
 from keygrove.storage.journal import Event
 from recorded import events_of
 from running import PASSWORD
+from stores import Store
 
 EMAIL = "ana@example.com"
 START_S = 1_800_000_000
@@ -52,9 +53,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path, store: Store) -> Iterator[Desk]:
     """A database with Ana, at START_S."""
-    config = load(environ={"KEYGROVE_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    environ = {"KEYGROVE_DATA_DIR": str(tmp_path / "data"), "KEYGROVE_DATABASE": store.url}
+    config = load(environ=environ, folder=tmp_path)
     clock = Clock()
     with asyncio.Runner() as loop:
         loop.run(prepare(config))
