@@ -1,38 +1,18 @@
 """The server under test, and companies and people made in it for one test each."""
 
-import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from keygrove.app import House, open_house
-from keygrove.config.loading import load
 from keygrove.management import companies, people
 from keygrove.management.context import OPERATOR, Management, Role
 from running import PASSWORD, RunningServer, running_server
+from stores import everything_in, store_at
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Desk:
-    """The server's data, open in a thread of its own: the tests' thread has the browser driver's loop."""
-
-    pool: ThreadPoolExecutor
-    runner: asyncio.Runner
-    house: House
-
-    def act(self, act: Callable[[Management], Awaitable[T]]) -> T:
-        """Do something through the management functions."""
-
-        async def run() -> T:
-            return await act(self.house.management)
-
-        return self.pool.submit(self.runner.run, run()).result()
 
 
 @dataclass(slots=True)
@@ -41,7 +21,6 @@ class Site:
 
     server: RunningServer
     folder: Path
-    desk: Desk
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
@@ -51,7 +30,7 @@ class Site:
 
     def manage(self, act: Callable[[Management], Awaitable[T]]) -> T:
         """Do something on the server's data."""
-        return self.desk.act(act)
+        return self.server.manage(act)
 
     def new_company(self, name: str = "Acme") -> companies.Company:
         """A company with no keys yet."""
@@ -86,21 +65,14 @@ class Site:
         self.manage(age)
 
     def everything_kept(self) -> bytes:
-        """All that the server has written: database, write-ahead log, its own log."""
-        return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file())
+        """All that the server has written: its files, its log, and each value of each table."""
+        files = [path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        with store_at(self.server.environ["KEYGROVE_DATABASE"]) as store:
+            return b"".join([*files, everything_in(store).encode()])
 
 
 @contextmanager
-def site_in(folder: Path) -> Iterator[Site]:
-    """A running server with its data in `folder`."""
-    running = running_server(folder)
-    with ThreadPoolExecutor(1) as pool:
-        server = pool.submit(running.__enter__).result()
-        runner = asyncio.Runner()
-        try:
-            house = pool.submit(runner.run, open_house(load(environ=server.environ))).result()
-            yield Site(server, folder, Desk(pool, runner, house))
-            pool.submit(runner.run, house.database.close()).result()
-        finally:
-            pool.submit(runner.close).result()
-            pool.submit(running.__exit__, None, None, None).result()
+def site_in(folder: Path, database: str) -> Iterator[Site]:
+    """A running server with its data in `folder`, and in `database` if that is not empty."""
+    with running_server(folder, database=database) as server:
+        yield Site(server, folder)

@@ -1,16 +1,15 @@
 """Every state of every page, in every look: nothing for axe to find, nothing wider than the window."""
 
-import pytest
 from playwright.sync_api import expect
 
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
-from backoffice.visitor import CLOSE_LOOKS, Look, Visitor
+from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.integrations import create_key
 from running import PASSWORD
 
-every_look = pytest.mark.parametrize("look", CLOSE_LOOKS, ids=str)
+every_look = in_looks(CLOSE_LOOKS)
 
 
 def error_links(visitor: Visitor) -> list[str]:

@@ -1,26 +1,26 @@
 """The first run: one link, one company, one admin, and then the page is gone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site, site_in
-from backoffice.visitor import CLOSE_LOOKS, Look
+from backoffice.visitor import CLOSE_LOOKS, Look, in_looks
 from keygrove.management import setup
 from keygrove.management.people import MIN_CHARACTERS
 from running import PASSWORD
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Iterator[Site]:
     """A server on which nobody has an account."""
-    with site_in(tmp_path_factory.mktemp("fresh")) as site:
+    with site_in(tmp_path_factory.mktemp("fresh"), new_database()) as site:
         yield site
 
 
-@pytest.mark.parametrize("look", CLOSE_LOOKS, ids=str)
+@in_looks(CLOSE_LOOKS)
 def test_the_page_asks_for_what_it_needs(look: Look, site: Site, visit: OpenVisitor) -> None:
     """All faults at once, each at its field; the password is not kept."""
     token = site.manage(setup.new_link).reveal()

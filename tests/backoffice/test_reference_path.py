@@ -4,12 +4,11 @@ import json
 import subprocess
 import time
 
-import pytest
 from playwright.sync_api import expect
 
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
-from backoffice.visitor import LOOKS, Look, Visitor
+from backoffice.visitor import LOOKS, Look, Visitor, in_looks
 
 
 def run(command: str) -> dict[str, object]:
@@ -19,7 +18,7 @@ def run(command: str) -> dict[str, object]:
     return answer
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=str)
+@in_looks(LOOKS)
 def test_from_sign_in_to_a_token_and_back_to_nothing(look: Look, site: Site, visit: OpenVisitor) -> None:
     """Sign in, create a key, use it, rename it, change its permissions, remove it."""
     company = site.new_company()

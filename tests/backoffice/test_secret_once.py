@@ -7,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
-from backoffice.visitor import Look
+from backoffice.visitor import Look, in_looks
 
-both_ways = pytest.mark.parametrize("look", [Look(), Look(script=False)], ids=str)
+both_ways = in_looks([Look(), Look(script=False)])
 CONSENTS = (("Marketing consents", "Read"),)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
 
@@ -37,6 +38,15 @@ LOOKS = [
     replace(look, examined=look in CLOSE_LOOKS)
     for look in itertools.starmap(Look, itertools.product((True, False), (WIDE, NARROW), ("light", "dark")))
 ]
+
+
+def in_looks(looks: list[Look]) -> pytest.MarkDecorator:
+    """A test that sees its pages in these looks, all of them on SQLite, the first on PostgreSQL.
+
+    How a page looks does not depend on the database; that it works there, one look shows.
+    """
+    both = [("sqlite", look) for look in looks] + [("postgres", looks[0])]
+    return pytest.mark.parametrize(("database_kind", "look"), both, indirect=["database_kind"], ids=str)
 
 
 @dataclass(slots=True)
