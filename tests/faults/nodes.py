@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -87,6 +89,27 @@ class Node(RunningServer):
         finally:
             for pid in workers:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine with Keygrove's command line and settings."""
+
+    environ: dict[str, str]
+    folder: Path
+
+    def run(self, *arguments: str) -> Any:
+        """The JSON object that a command prints. Raises AssertionError when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "keygrove.cli.main", *arguments, "--json"],
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return json.loads(done.stdout)
 
 
 def restart(node: Node) -> float:

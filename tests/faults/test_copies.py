@@ -2,22 +2,19 @@
 
 import asyncio
 import gzip
-import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from faults.inside import Clock, ask, opened
 from faults.load import asking
-from faults.nodes import KILLS, Node
+from faults.nodes import KILLS, Host, Node
 from keygrove.endpoints import usage as books
 from keygrove.endpoints.usage import HOUR_S, KEPT_S, UsageBook
 from keygrove.management import integrations
@@ -27,27 +24,6 @@ from keygrove.storage.opening import open_database
 from running import Key
 
 KINDS = ["sqlite", "postgres"]
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A machine with Keygrove's command line and settings."""
-
-    environ: dict[str, str]
-    folder: Path
-
-    def run(self, *arguments: str) -> Any:
-        """The JSON object that a command prints. Raises AssertionError when it fails."""
-        done = subprocess.run(
-            [sys.executable, "-m", "keygrove.cli.main", *arguments, "--json"],
-            env=self.environ,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
 
 
 def new_host(request: pytest.FixtureRequest, kind: str, folder: Path, node: Node) -> Host:

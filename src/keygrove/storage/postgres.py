@@ -8,6 +8,7 @@ cached, and a key removed on one node is refused by all nodes with the next requ
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -55,18 +56,69 @@ async def connect(url: str) -> "PostgresDatabase":
     """Open a pool of connections to `postgresql://user@host/name`. Raises DatabaseUnavailable."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=CONNECTIONS,
-                command_timeout=PATIENCE_S,
-                timeout=PATIENCE_S,
-                reset=_leave_as_it_is,
-            )
+            pool = await _open_pool(url)
+            if not await _keeps_statements(pool):
+                pool.terminate()
+                pool = await _open_pool(url, connection_class=_PassedAround, statement_cache_size=0)
             await _warn_of_loss(pool)
     except _OUTSIDE_CAUSES as error:
         raise DatabaseUnavailable(_words(error)) from error
     return PostgresDatabase(pool)
+
+
+async def _open_pool(url: str, **options: Any) -> "asyncpg.Pool[asyncpg.Record]":
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=CONNECTIONS,
+        command_timeout=PATIENCE_S,
+        timeout=PATIENCE_S,
+        reset=_leave_as_it_is,
+        **options,
+    )
+
+
+async def _keeps_statements(pool: "asyncpg.Pool[asyncpg.Record]") -> bool:
+    """Whether a statement that was prepared is there the next time, and is still ours.
+
+    A pooler such as PgBouncer, which may pass each transaction to another server process, makes up
+    the process id that it greets with. One that keeps statements gives them names of its own.
+    """
+    name = f"keygrove_{secrets.token_hex(8)}"
+    async with pool.acquire() as connection, connection.transaction():
+        look = "select pg_backend_pid() as pid from pg_prepared_statements where name = $1"
+        statement = await connection.prepare(look, name=name)
+        found = await statement.fetchrow(name)
+        if found is None or found["pid"] == connection.get_server_pid():
+            return True
+        await connection.execute(f"deallocate {name}")
+        return False
+
+
+class _PassedAround(asyncpg.Connection):  # type: ignore[misc]
+    """A connection whose every transaction may run elsewhere: preparing and executing become one."""
+
+    async def fetch(self, *arguments: Any, **options: Any) -> Any:
+        """See asyncpg.Connection."""
+        return await self._at_one_place(super().fetch, arguments, options)
+
+    async def fetchrow(self, *arguments: Any, **options: Any) -> Any:
+        """See asyncpg.Connection."""
+        return await self._at_one_place(super().fetchrow, arguments, options)
+
+    async def _at_one_place(self, ask: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if self.is_in_transaction():
+            return await ask(*arguments, **options)
+        transaction = self.transaction()
+        await transaction.start()
+        try:
+            answer = await ask(*arguments, **options)
+        except asyncpg.PostgresError:
+            await transaction.rollback()
+            raise
+        # Whoever gives up meanwhile does not wait for a rollback: the connection is not used again.
+        await transaction.commit()
+        return answer
 
 
 async def _leave_as_it_is(_connection: Any) -> None:

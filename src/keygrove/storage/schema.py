@@ -86,7 +86,12 @@ async def _migrate_postgres(url: str, to: int) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     # asyncpg reads the URL, as it does for the driver: SQLAlchemy refuses options such as sslmode.
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
+    # Statements without names leave nothing behind on a connection that a pooler passes on.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(url, statement_cache_size=0),
+        connect_args={"prepared_statement_cache_size": 0, "prepared_statement_name_func": str},
+    )
     async with engine.begin() as connection:
         await connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
         await connection.run_sync(_upgrade, to)
