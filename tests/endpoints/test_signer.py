@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from keygrove.endpoints.signer import Signer
 from keygrove.protocol.claims import AccessToken
 from keygrove.protocol.scope import Scope
@@ -66,10 +64,3 @@ def test_the_next_turn_signs_again() -> None:
         return [await signer.sign(Pen(), issue(name), now=1) for name in ("a", "b")]  # type: ignore[arg-type]
 
     assert asyncio.run(one_by_one()) == ["signed a", "signed b"]
-
-
-@pytest.mark.parametrize("name", ["bad"])
-def test_a_failure_reaches_the_caller(name: str) -> None:
-    """The endpoint turns it into server_error."""
-    with pytest.raises(LookupError):
-        asyncio.run(Signer().sign(Pen(), issue(name), now=1))  # type: ignore[arg-type]

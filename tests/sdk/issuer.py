@@ -2,17 +2,15 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from joserfc import jws
 
 from keygrove.crypto.jose import Key, Keyring, SigningKey
+from sdk.loopback import QuietHandler, listening
 
 AUDIENCE = "https://api.understory.io"
 COMPANY = "4f1c9e0a7b6d4c5e8f90a1b2c3d4e5f6"
@@ -119,7 +117,7 @@ def base64url(data: bytes) -> str:
 def running_issuer() -> Iterator[Issuer]:
     """Serve an issuer until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             issuer.asked.append(self.path)
             time.sleep(issuer.delay_s)
@@ -138,27 +136,9 @@ def running_issuer() -> Iterator[Issuer]:
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        issuer = Issuer(url)
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class Server(ThreadingHTTPServer):
-    """Leaves slow answers behind when it ends."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
 
 
 def _pieces(body: bytes, *, drip: bool) -> Iterator[bytes]:

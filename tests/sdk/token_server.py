@@ -1,16 +1,13 @@
 """A token endpoint on a loopback socket, broken, busy, slow or wrong; and an API that takes its tokens."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 from urllib.parse import parse_qs
 
-from sdk.issuer import Server
+from sdk.loopback import QuietHandler, listening
 
 SECRET = "kg_sk_" + "s" * 49
 
@@ -59,7 +56,7 @@ class TokenServer:
 def running_token_server() -> Iterator[TokenServer]:
     """Serve until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -95,16 +92,6 @@ def running_token_server() -> Iterator[TokenServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    state = TokenServer(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        state = TokenServer(url)
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
