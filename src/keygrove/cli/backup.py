@@ -189,7 +189,7 @@ def _report(
         parts.append(_AFTER.format(made_at=made_at))
     elif removed:
         rows = [
-            (str(time_text(each.at_us // 1_000_000)), each.action, each.target_id, each.actor_name)
+            (time_text(each.at_us // 1_000_000), each.action, each.target_id, each.actor_name)
             for each in removed
         ]
         parts += [table(["WHEN", "WHAT", "OF", "BY"], rows), _AFTER_COMPARED]

@@ -56,13 +56,7 @@ def list_companies(as_json: Json = False) -> None:
 
     found = with_management(companies.every, create=False)
     rows = [
-        (
-            each.name,
-            each.id,
-            each.slug,
-            time_text(each.created_at_s) or "",
-            time_text(each.suspended_at_s) or "",
-        )
+        (each.name, each.id, each.slug, time_text(each.created_at_s), time_text(each.suspended_at_s))
         for each in found
     ]
     text = table(["NAME", "ID", "SLUG", "CREATED", "SUSPENDED"], rows) if rows else "No companies yet."

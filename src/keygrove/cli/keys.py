@@ -108,10 +108,7 @@ def list_keys(company: Company, as_json: Json = False) -> None:
         return keys
 
     keys = with_management(read_all, create=False)
-    rows = [
-        (key.name, key.client_id, " ".join(key.permissions), time_text(key.created_at_s) or "")
-        for key in keys
-    ]
+    rows = [(key.name, key.client_id, " ".join(key.permissions), time_text(key.created_at_s)) for key in keys]
     text = table(["NAME", "CLIENT ID", "PERMISSIONS", "CREATED"], rows) if rows else "No keys yet."
     show(as_json, {"keys": [value_of(key) for key in keys]}, text)
 

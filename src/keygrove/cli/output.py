@@ -38,8 +38,8 @@ def members(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"  {name:<{width}}  {value}" for name, value in pairs)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table without frames, as wide as it has to be: it is also read by programs."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
+    """A table without frames, as wide as it has to be: it is also read by programs. None is an empty cell."""
     from io import StringIO
 
     from rich.console import Console
@@ -48,7 +48,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     grid = Table(*headings, box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for row in rows:
-        grid.add_row(*(Text(cell, no_wrap=True) for cell in row))
+        grid.add_row(*(Text(cell or "", no_wrap=True) for cell in row))
     page = StringIO()
     Console(file=page, width=10_000, color_system=None).print(grid)
     return "\n".join(line.rstrip() for line in page.getvalue().rstrip("\n").splitlines())

@@ -74,7 +74,7 @@ def list_people(
 
     company_id, found = with_management(read, create=False)
     rows = [
-        (each.person.email, each.person.id, each.person.name, each.role, _disabled_at(each.person) or "")
+        (each.person.email, each.person.id, each.person.name, each.role, _disabled_at(each.person))
         for each in found
     ]
     text = table(["E-MAIL", "ID", "NAME", "ROLE", "DISABLED"], rows) if rows else "No people yet."

@@ -41,9 +41,9 @@ def list_keys(as_json: Json = False) -> None:
             key.kid,
             key.algorithm,
             key.state,
-            time_text(key.signs_from_s) or "",
-            time_text(key.published_until_s) or "",
-            time_text(key.revoked_at_s) or "",
+            time_text(key.signs_from_s),
+            time_text(key.published_until_s),
+            time_text(key.revoked_at_s),
         )
         for key in found
     ]
