@@ -3,10 +3,8 @@
 import asyncio
 import time
 
-import asyncpg
 import pytest
 
-from keygrove.storage import postgres
 from keygrove.storage.database import Database, DatabaseUnavailable, NoSuchTable, Row, UniqueViolation
 from stores import Store
 
@@ -388,14 +386,3 @@ async def test_a_key_that_the_database_refuses_fails_alone(database: Database) -
     assert found[0] is None
     assert isinstance(found[1], Exception)
     assert found[2] is None
-
-
-async def test_a_postgres_connection_is_handed_on_as_it_is(postgres_url: str) -> None:
-    """Its last statement is ours: a reset after each look-up would cost a second round trip."""
-    database = await postgres.connect(f"{postgres_url}?application_name=one_exchange")
-    await count(database)
-    beside = await asyncpg.connect(postgres_url)
-    last = "select query from pg_stat_activity where application_name = 'one_exchange'"
-    assert await beside.fetchval(last) == COUNT
-    await beside.close()
-    await database.close()
