@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv hold what the project needs: `setup.sh run` to run it, `setup.sh test` to test it as well.
 # A second call finds the stamp of the first and is instant. Needs Python 3.11 or newer; Debian packages that are
-# missing (python3-venv, and chromium for the tests) are installed with apt-get, through sudo when not root.
+# missing (python3-venv; chromium and pgbouncer for the tests) are installed with apt-get, through sudo when not root.
 set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
@@ -52,4 +52,7 @@ fi
 
 if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
     install_packages chromium fonts-dejavu-core
+fi
+if [ "$purpose" = test ] && ! PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; then
+    install_packages pgbouncer
 fi

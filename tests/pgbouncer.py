@@ -18,9 +18,8 @@ from ports import free_port
 from postgres import as_nobody
 
 # Debian has it in /usr/sbin, which is not on everybody's PATH.
-PROGRAM = shutil.which(
-    os.environ.get("KEYGROVE_TEST_PGBOUNCER", "pgbouncer"), path=f"{os.environ['PATH']}:/usr/sbin"
-)
+_PATH = f"{os.environ['PATH']}:/usr/sbin"
+_PROGRAM = shutil.which(os.environ.get("KEYGROVE_TEST_PGBOUNCER", "pgbouncer"), path=_PATH)
 
 
 @contextmanager
@@ -30,13 +29,17 @@ def pgbouncer_to(postgres_port: int, *, connections: int, statements: int) -> It
     Every transaction gets the connection that rested longest, so that none has the same one twice
     in a row. `connections` is how many there are, `statements` how many prepared statements it keeps.
     """
+    assert _PROGRAM is not None, "there is no pgbouncer: apt-get install pgbouncer"
+    folder = Path(tempfile.mkdtemp(prefix="keygrove-pgbouncer-"))
+    folder.chmod(0o755)
+    (folder / "users").write_text('"keygrove" ""\n')
     port = free_port()
     settings: dict[str, object] = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
         "unix_socket_dir": "",
         "auth_type": "trust",
-        "auth_file": "users",
+        "auth_file": folder / "users",
         "pool_mode": "transaction",
         "default_pool_size": connections,
         "server_round_robin": 1,
@@ -46,15 +49,10 @@ def pgbouncer_to(postgres_port: int, *, connections: int, statements: int) -> It
         settings["max_prepared_statements"] = statements
     lines = ["[databases]", f"* = host=127.0.0.1 port={postgres_port}", "[pgbouncer]"]
     lines += [f"{name} = {value}" for name, value in settings.items()]
-    folder = Path(tempfile.mkdtemp(prefix="keygrove-pgbouncer-"))
-    folder.chmod(0o755)
-    (folder / "users").write_text('"keygrove" ""\n')
-    (folder / "ini").write_text("\n".join(lines).replace("= users", f"= {folder}/users"))
+    (folder / "ini").write_text("\n".join(lines))
     log = folder / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(PROGRAM), folder / "ini"], stdout=output, stderr=output, **as_nobody()
-        )
+        process = subprocess.Popen([_PROGRAM, folder / "ini"], stdout=output, stderr=output, **as_nobody())
     try:
         _wait_for(port, log)
         yield port
@@ -65,9 +63,9 @@ def pgbouncer_to(postgres_port: int, *, connections: int, statements: int) -> It
 
 
 def _keeps_statements() -> bool:
-    if PROGRAM is None:
+    if _PROGRAM is None:
         return False
-    told = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([_PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"PgBouncer (\d+)\.(\d+)", told)
     assert version is not None, told
     return (int(version[1]), int(version[2])) >= (1, 21)

@@ -15,7 +15,7 @@ from faults.nodes import Host, Node, rows, running_node
 from faults.proxy import Proxy
 from keygrove.storage import schema
 from keygrove.storage.opening import open_database
-from pgbouncer import PROGRAM, STATEMENTS, pgbouncer_to
+from pgbouncer import STATEMENTS, pgbouncer_to
 from postgres import PostgresServer
 from running import Key
 
@@ -26,8 +26,6 @@ SERVER_CONNECTIONS = """
     select count(*) as number from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend'
 """
-
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer: apt-get install pgbouncer")
 
 
 @dataclass(frozen=True, slots=True)
