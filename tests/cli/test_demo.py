@@ -142,3 +142,20 @@ def test_a_process_that_dies_ends_the_demo(tmp_path: Path) -> None:
         os.kill(api, signal.SIGKILL)
         assert demo.process.wait(30) == 1
         assert "keygrove: api stopped by itself" in demo.output.read_text()
+
+
+def test_nothing_is_left_when_the_demo_is_killed(tmp_path: Path) -> None:
+    """No process, and both ports are free for the next one."""
+    ports = free_port(), free_port()
+    with running_demo(tmp_path, ports) as demo:
+        children = demo.children()
+        assert len(children) >= 4
+        demo.process.kill()
+        demo.process.wait()
+        try:
+            wait_for(lambda: not any(map(is_alive, children)))
+        finally:
+            for left in filter(is_alive, children):
+                os.kill(left, signal.SIGKILL)
+    with running_demo(tmp_path, ports):
+        pass

@@ -24,6 +24,7 @@ _READY_WITHIN_S = 30
 _STOPPED_WITHIN_S = 20
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _API = [
     "-m",
     "uvicorn",
@@ -137,7 +138,20 @@ def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
 def _child(
     name: str, command: list[str], environ: Mapping[str, str], folder: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process of its own group, so that Ctrl-C reaches the demo alone; stopped at the end of the block."""
+    """A process of its own group, so that Ctrl-C reaches the demo alone; stopped at the end of the block.
+
+    Linux tells it to stop when the demo is killed: no code of ours would run then.
+    """
+    import ctypes
+
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def before_it_begins() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM.value)
+        if os.getppid() != parent:
+            os._exit(1)
+
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             command,
@@ -147,7 +161,7 @@ def _child(
             stdout=log,
             stderr=log,
             process_group=0,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED),
+            preexec_fn=before_it_begins,
         )
     try:
         yield process
