@@ -56,9 +56,9 @@ async def connect(url: str) -> "PostgresDatabase":
     """Open a pool of connections to `postgresql://user@host/name`. Raises DatabaseUnavailable."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            pool = await _open_pool(url)
-            if not await _keeps_statements(pool):
-                pool.terminate()
+            try:
+                pool = await _open_pool(url, init=_look_whether_statements_are_kept)
+            except _StatementsNotKept:
                 pool = await _open_pool(url, connection_class=_PassedAround, statement_cache_size=0)
             await _warn_of_loss(pool)
     except _OUTSIDE_CAUSES as error:
@@ -78,21 +78,25 @@ async def _open_pool(url: str, **options: Any) -> "asyncpg.Pool[asyncpg.Record]"
     )
 
 
-async def _keeps_statements(pool: "asyncpg.Pool[asyncpg.Record]") -> bool:
-    """Whether a statement that was prepared is there the next time, and is still ours.
+class _StatementsNotKept(asyncpg.InterfaceError):  # type: ignore[misc]
+    """A pooler in between knows no prepared statements: a name may stand for another client's."""
+
+
+async def _look_whether_statements_are_kept(connection: Any) -> None:
+    """Prepare one. Raises _StatementsNotKept.
 
     A pooler such as PgBouncer, which may pass each transaction to another server process, makes up
     the process id that it greets with. One that keeps statements gives them names of its own.
     """
     name = f"keygrove_{secrets.token_hex(8)}"
-    async with pool.acquire() as connection, connection.transaction():
+    async with connection.transaction():
         look = "select pg_backend_pid() as pid from pg_prepared_statements where name = $1"
         statement = await connection.prepare(look, name=name)
         found = await statement.fetchrow(name)
         if found is None or found["pid"] == connection.get_server_pid():
-            return True
+            return
         await connection.execute(f"deallocate {name}")
-        return False
+    raise _StatementsNotKept("PgBouncer keeps no prepared statements any more: start keygrove again")
 
 
 class _PassedAround(asyncpg.Connection):  # type: ignore[misc]
