@@ -77,8 +77,13 @@ def test_a_key_is_made_used_and_refused_once_removed(bounced: Bounced, tmp_path:
             assert (refused.status, refused.error) == (401, "invalid_client")
 
 
-def test_more_clients_than_connections_all_get_their_tokens(bounced: Bounced, tmp_path: Path) -> None:
-    """While keys are made and removed, a signing key rotates and a backup is made; each token is counted."""
+def test_more_clients_than_connections_all_get_their_tokens(
+    bounced: Bounced, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """While keys are made and removed, a signing key rotates and a backup is made; each token is counted.
+
+    The backup is restored through PgBouncer too.
+    """
     key, command = bounced.first.new_key(), bounced.command(tmp_path)
     with (
         asking(bounced.first, key, clients=6) as load,
@@ -94,7 +99,7 @@ def test_more_clients_than_connections_all_get_their_tokens(bounced: Bounced, tm
     assert [answer for answer in answers if not answer.is_token] == []
     assert counted(bounced.first, key, expected=len(answers)) == len(answers)
     there = Host(
-        {**bounced.first.environ, "KEYGROVE_DATABASE": f"sqlite:///{tmp_path / 'restored.db'}"}, tmp_path
+        {**bounced.first.environ, "KEYGROVE_DATABASE": bounced.url(postgres.new_database())}, tmp_path
     )
     assert there.run("restore", str(tmp_path / "copy"), "--verify")["rows"]["clients"] >= 6
 
