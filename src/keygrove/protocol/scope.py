@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from keygrove.protocol.errors import InvalidScope
 
 OPENID = "openid"
+# What tells about the person (OIDC Core §5.4).
+PERSON = frozenset({"profile", "email"})
+# What asks for a refresh token, in two spellings (OIDC Core §11; the reference says `offline`).
+OFFLINE = frozenset({"offline", "offline_access"})
 # scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), separated by blanks; two blanks in a row are forgiven.
 _GRAMMAR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E ]*")
 _MAX_CHARACTERS = 4096
