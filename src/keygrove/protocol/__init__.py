@@ -6,6 +6,7 @@
     resource               which API a token is for (RFC 8707)
     client                 what a client is (RFC 7591 names)
     redirect               which redirect URIs are a client's (RFC 8252, RFC 9700)
+    pkce                   proof key for code exchange (RFC 7636)
     client_authentication  do the credentials prove this client (RFC 6749 §2.3)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type
