@@ -8,6 +8,9 @@
     redirect               which redirect URIs are a client's (RFC 8252, RFC 9700)
     pkce                   proof key for code exchange (RFC 7636)
     client_authentication  do the credentials prove this client (RFC 6749 §2.3)
+    authorization          the authorization request, in two stages (RFC 6749 §4.1.1, OIDC Core §3.1.2)
+    claims_request         which claims it asks for by name (OIDC Core §5.5)
+    response_mode          how it is answered (RFC 6749 §4.1.2, RFC 9207)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type
     claims                 the access token's claims (RFC 9068)
