@@ -1,7 +1,6 @@
 """The authorization request: RFC 6749 §4.1.1 and §4.1.2.1, OpenID Connect Core §3.1.2.1."""
 
 from dataclasses import replace
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from keygrove.protocol.authorization import (
     MAX_NONCE_BYTES,
     MAX_STATE_BYTES,
-    AuthorizationRequest,
     ErrorPage,
     ErrorRedirect,
     check_authorization_request,
@@ -18,49 +16,8 @@ from keygrove.protocol.authorization import (
 )
 from keygrove.protocol.client import Client
 from keygrove.protocol.message import FORM, Request
-from keygrove.protocol.resource import Api
 from keygrove.protocol.response_mode import ReturnAddress
-from keygrove.protocol.scope import Scope
-from keygrove.protocol.token import Policy
-
-AUDIENCE = "https://api.example"
-CALLBACK = "https://app.example/cb"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-POLICY = Policy(
-    "https://issuer.example",
-    {AUDIENCE: Api(audience=AUDIENCE, scopes=frozenset({"booking.read", "booking.write", "event.read"}))},
-)
-APP = Client(
-    client_id="app",
-    secret_digest="a" * 64,
-    grant_types=frozenset({"authorization_code", "refresh_token"}),
-    scope=Scope(("booking.read", "booking.write", "profile")),
-    audience=AUDIENCE,
-    company_id="0" * 32,
-    enabled=True,
-    redirect_uris=(CALLBACK,),
-)
-GOOD = {
-    "client_id": "app",
-    "redirect_uri": CALLBACK,
-    "response_type": "code",
-    "scope": "openid booking.read",
-    "state": "s1",
-    "code_challenge": CHALLENGE,
-    "code_challenge_method": "S256",
-}
-
-
-def query(changes: dict[str, str | None], more: str = "") -> bytes:
-    """A good request's query, changed; None takes a parameter out."""
-    merged = {name: value for name, value in (GOOD | changes).items() if value is not None}
-    return ("&".join(f"{name}={quote(value, safe='')}" for name, value in merged.items()) + more).encode()
-
-
-def ask(client: Client | None = APP, more: str = "", /, **changes: str | None) -> AuthorizationRequest:
-    """Make a request by GET and check it."""
-    request = Request(method="GET", path="/oauth2/auth", headers=(), query=query(changes, more))
-    return check_authorization_request(read_authorization_request(request), client, POLICY)
+from protocol.asking import APP, AUDIENCE, CALLBACK, CHALLENGE, GOOD, POLICY, ask, query
 
 
 def page(client: Client | None = APP, more: str = "", /, **changes: str | None) -> str:

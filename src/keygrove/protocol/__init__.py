@@ -10,6 +10,8 @@
     client_authentication  do the credentials prove this client (RFC 6749 §2.3)
     authorization          the authorization request, in two stages (RFC 6749 §4.1.1, OIDC Core §3.1.2)
     claims_request         which claims it asks for by name (OIDC Core §5.5)
+    consent                what comes next: a page, an error or a code (OIDC Core §3.1.2)
+    authorization_grant    what a person allowed, and whether it still stands (RFC 6749 §1.3)
     response_mode          how it is answered (RFC 6749 §4.1.2, RFC 9207)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type

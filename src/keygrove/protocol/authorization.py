@@ -89,6 +89,11 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...]
     claims: ClaimsRequest
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether no page may be shown: `prompt=none`."""
+        return "none" in self.prompt
+
     def to_be_allowed(self) -> Scope:
         """All that a person must allow: the scope, and what covers the claims asked for by name."""
         return Scope.of((*self.scope.tokens, *sorted(self.claims.scopes())))
