@@ -5,6 +5,7 @@ from dataclasses import replace
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
 from keygrove.protocol.client_authentication import AuthenticatedClient
 from keygrove.protocol.scope import Scope
+from keygrove.protocol.userinfo import PersonClaims
 from protocol.asking import APP, AUDIENCE, POLICY
 
 NOW = 1_700_000_000
@@ -22,6 +23,14 @@ GRANT = AuthorizationGrant(
     acr=None,
     session_id="sid1",
     nonce="n1",
+    id_token_claims=frozenset({"name", "email", "email_verified"}),
+)
+ANA = PersonClaims(
+    subject="ana",
+    name="Ana",
+    email="ana@example.com",
+    email_verified=False,
+    updated_at=1_600_000_000,
 )
 STANDS = Standing(revoked=False, person_enabled=True, may_grant=True, allowed=frozenset(SCOPE.tokens))
 # What the reason says, and what is true of the grant then.

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from keygrove.protocol.authorization import AuthorizationRequest
 from keygrove.protocol.authorization_grant import AuthorizationGrant
+from keygrove.protocol.claims import HintedPerson
 from keygrove.protocol.consent import (
     AskConsent,
     ChooseCompany,
@@ -14,7 +15,6 @@ from keygrove.protocol.consent import (
     Explain,
     Facts,
     Grant,
-    HintedPerson,
     Interaction,
     SignedIn,
     SignIn,

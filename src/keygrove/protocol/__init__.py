@@ -15,7 +15,9 @@
     response_mode          how it is answered (RFC 6749 §4.1.2, RFC 9207)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type
-    claims                 the access token's claims (RFC 9068)
+    claims                 what access token and ID token say (RFC 9068, OIDC Core §2)
+    userinfo               what a client may know about a person (OIDC Core §5)
+    introspection          what an API may know of a token (RFC 7662)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)
 
 No await, no clock, no randomness, no logging: time and chance are arguments.

@@ -11,6 +11,7 @@ from typing import Literal
 
 from keygrove.protocol.authorization import AuthorizationRequest
 from keygrove.protocol.authorization_grant import AuthorizationGrant, spelled_both_ways
+from keygrove.protocol.claims import HintedPerson
 from keygrove.protocol.errors import (
     AccessDenied,
     AccountSelectionRequired,
@@ -45,15 +46,6 @@ class CompanyChoice:
     company_id: str
     may_grant: bool
     allowed: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class HintedPerson:
-    """What an ID token of ours says, verified, expired or not: about whom, to whom, for which company."""
-
-    subject: str
-    client_id: str
-    company_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
