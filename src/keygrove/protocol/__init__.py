@@ -18,6 +18,7 @@
     claims                 what access token and ID token say (RFC 9068, OIDC Core §2)
     userinfo               what a client may know about a person (OIDC Core §5)
     introspection          what an API may know of a token (RFC 7662)
+    logout                 whether to ask, and where to go (OIDC RP-Initiated Logout)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)
 
 No await, no clock, no randomness, no logging: time and chance are arguments.
