@@ -30,6 +30,8 @@ NATIVE = replace(
 )
 # The characters of an error_description (RFC 6749 §5.2).
 SENDABLE = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]+")
+# As long as a name may be (RFC 1035 §2.3.4).
+LONG_NAME = "a." * 126 + "a"
 # None of these may be registered by anybody, nor be trusted if somebody did.
 NEVER = [
     "http://app.example.com/cb", "http://10.0.0.1/cb", "http://127.0.0.2/cb", "http://localhost.evil.test/cb",
@@ -51,7 +53,8 @@ NEVER = [
     "https://app.example.com/./cb", "https://app.example.com/%2e%2E/evil", "https://app.example.com/.%2e",
     "https://app.example.com/%zz", "https://app.example.com/%2", "https://app.example.com/<script>",
     "https://app.example.com/\"", "com.example.app://cb", "com.example.app:cb", "com.example.app:/a/../b",
-    "Com.Example.App:/cb", ".com:/cb", "com.:/cb", "https://app.example.com/" + "a" * MAX_CHARACTERS,
+    "Com.Example.App:/cb", ".com:/cb", "com.:/cb", CALLBACK.ljust(MAX_CHARACTERS + 1, "x"),
+    f"https://{LONG_NAME}x/cb",
 ]  # fmt: skip
 # Each names almost, but not exactly, what is registered.
 NEARLY = {
@@ -112,8 +115,9 @@ class TestRegistration:
         good = [
             CALLBACK, "https://app.example.com", "https://app.example.com?tenant=1", "https://app.example.com:8443/cb",
             "https://app.example.com/a/..b/c.?x=/?&y=%20", "https://intranet/cb", "https://192.0.2.1/cb",
-            "https://[2001:db8::1]:8443/cb", "https://xn--bcher-kva.example/cb", "http://localhost:3000/cb",
+            "https://[2001:db8::1]:65535/cb", "https://xn--bcher-kva.example/cb", "http://localhost:3000/cb",
             "http://127.0.0.1/cb", "http://[::1]:1/cb", "https://localhost/cb",
+            CALLBACK.ljust(MAX_CHARACTERS, "x"), f"https://{LONG_NAME}/cb",
         ]  # fmt: skip
         assert refusals(good, "web") == refusals(good, "native") == []
 

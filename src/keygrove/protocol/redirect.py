@@ -24,7 +24,7 @@ _PRIVATE_USE = re.compile(rf"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:(?!//){_PATH}{_Q
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LOOPBACK_HOSTS = ("127.0.0.1", "[::1]", "localhost")
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?((?:[/?].*)?)")
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::[0-9]+)?((?:[/?].*)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,10 @@ def _check_host(host: str) -> None:
 
 def _is_port(text: str) -> bool:
     """Without leading zeros, 1 to 65535."""
-    return len(text) <= 5 and text[0] != "0" and int(text) <= 65535
+    return text[0] != "0" and int(text) <= 65535
 
 
 def _differ_in_loopback_port(asked: str, registered: str) -> bool:
     """Whether both are on the same loopback host, with the same path and query (RFC 8252 §7.3)."""
     one, other = _LOOPBACK.fullmatch(asked), _LOOPBACK.fullmatch(registered)
-    if one is None or other is None or (one[2] is not None and not _is_port(one[2])):
-        return False
-    return (one[1], one[3]) == (other[1], other[3])
+    return one is not None and other is not None and one.groups() == other.groups()

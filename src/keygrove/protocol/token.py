@@ -20,6 +20,7 @@ from keygrove.protocol.client_authentication import (
 )
 from keygrove.protocol.errors import InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedGrantType
 from keygrove.protocol.grants import GRANTS
+from keygrove.protocol.grants.client_credentials import ClientCredentials
 from keygrove.protocol.message import Request, read_form
 from keygrove.protocol.resource import Api, choose_api, split_targets
 from keygrove.protocol.scope import Scope
@@ -107,8 +108,12 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
 
 
 def check_grant_type(grant_type: str, authenticated: AuthenticatedClient) -> None:
-    """Raise UnauthorizedClient when the client may not use the grant type (RFC 6749 §5.2)."""
-    if grant_type not in authenticated.client.grant_types:
+    """Raise UnauthorizedClient when the client may not use the grant type (RFC 6749 §5.2).
+
+    A public client never acts for itself (RFC 6749 §4.4).
+    """
+    client = authenticated.client
+    if grant_type not in client.grant_types or (client.public and grant_type == ClientCredentials.name):
         raise UnauthorizedClient("This client may not use this grant type.")
 
 
