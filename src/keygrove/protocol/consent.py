@@ -136,11 +136,11 @@ def decide_authorization(asked: AuthorizationRequest, facts: Facts, *, now: int,
             raise AccessDenied("The person said no.")
         _check_hint(asked, facts.hint)
         person = facts.signed_in
-        reason = _reason_to_sign_in(asked, facts, now)
-        if person is None or reason is not None:
-            if asked.is_silent:
-                raise LoginRequired("The person must sign in.", detail=reason or "")
-            return SignIn(reason or "no session")
+        if person is None:
+            return _sign_in(asked, "no session")
+        reason = _reason_to_sign_in(asked, facts, person, now)
+        if reason is not None:
+            return _sign_in(asked, reason)
         if asked.claims.acr and person.acr not in asked.claims.acr:
             raise UnmetAuthenticationRequirements("The person cannot sign in the way that is asked for.")
         return _ask_or_grant(asked, facts, person, now=now, grant_id=grant_id)
@@ -154,11 +154,21 @@ def _check_hint(asked: AuthorizationRequest, hint: HintedPerson | None) -> None:
         raise InvalidRequest("id_token_hint is not an ID token of this client.")
 
 
-def _reason_to_sign_in(asked: AuthorizationRequest, facts: Facts, now: int) -> Reason | None:
-    """Why the sign-in page must be shown, if it must. Raises LoginRequired when it was and did not help."""
-    person, done, max_age_s = facts.signed_in, facts.interaction, asked.max_age_s
-    if person is None:
-        return "no session"
+def _sign_in(asked: AuthorizationRequest, reason: Reason) -> SignIn:
+    """Show the sign-in page. Raises LoginRequired when no page may be shown."""
+    if asked.is_silent:
+        raise LoginRequired("The person must sign in.", detail=reason)
+    return SignIn(reason)
+
+
+def _reason_to_sign_in(
+    asked: AuthorizationRequest, facts: Facts, person: SignedIn, now: int
+) -> Reason | None:
+    """Why this person must sign in anew, or another; None when not.
+
+    Raises LoginRequired when they did and it did not help.
+    """
+    done, max_age_s = facts.interaction, asked.max_age_s
     if not done.signed_in:
         if "login" in asked.prompt:
             return "asked to"
