@@ -24,6 +24,7 @@ def page(client: Client | None = APP, more: str = "", /, **changes: str | None) 
     """The code of the error that such a request leaves on a page of ours."""
     with pytest.raises(ErrorPage) as shown:
         ask(client, more, **changes)
+    assert str(shown.value) == str(shown.value.error)
     return shown.value.error.code
 
 
@@ -32,6 +33,7 @@ def redirect(client: Client | None = APP, more: str = "", /, **changes: str | No
     with pytest.raises(ErrorRedirect) as sent:
         ask(client, more, **changes)
     assert (sent.value.back.redirect_uri.uri, sent.value.back.state) == (CALLBACK, "s1")
+    assert str(sent.value) == str(sent.value.error)
     return sent.value.error.code
 
 

@@ -129,11 +129,11 @@ class TestSigningIn:
         decision = decide(ask(prompt="none"), CONNECTED, BETA)
         assert isinstance(decision, Grant)
         both = (CONNECTED, replace(BETA, allowed=EVERYTHING))
-        decision = decide(
-            ask(prompt="none", id_token_hint="x"), *both, hint=replace(HINTED, company_id="beta")
-        )
+        hinted = ask(prompt="none", id_token_hint="x")
+        decision = decide(hinted, *both, hint=replace(HINTED, company_id="beta"))
         assert isinstance(decision, Grant)
         assert decision.code.grant.company_id == "beta"
+        assert isinstance(decide(hinted, CONNECTED, hint=replace(HINTED, company_id=None)), Grant)
 
     def test_a29_a_hint_that_is_no_id_token_of_this_client_is_refused(self) -> None:
         """It signs nobody in, and neither does a good one."""
@@ -234,6 +234,8 @@ class TestConsent:
         assert isinstance(granted, Grant)
         assert granted.code.redirect_uri == "http://127.0.0.1:7000/cb"
         assert isinstance(decide(ask(native), CONNECTED), Grant)
+        proved = ask(replace(native, public=False), redirect_uri="http://127.0.0.1/cb")
+        assert isinstance(decide(proved, CONNECTED), Grant)
 
     def test_one_spelling_of_offline_allows_the_other(self) -> None:
         """Access while away is one thing (OIDC Core §11)."""
