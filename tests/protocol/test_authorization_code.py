@@ -112,6 +112,8 @@ def test_s15_the_scope_is_what_is_left_of_the_grant() -> None:
         redeem(standing=replace(STANDS, allowed=frozenset({"openid", "offline"})))
     identity = replace(CODE, grant=replace(GRANT, scope=Scope(("openid",))))
     assert redeem(code=identity) == Redeem(identity.grant, Scope(("openid",)))
+    with pytest.raises(InvalidScope):
+        redeem(code=identity, standing=replace(STANDS, allowed=frozenset({"booking.read"})))
 
 
 def test_the_target_is_that_of_the_grant() -> None:

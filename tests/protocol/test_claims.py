@@ -147,3 +147,4 @@ class TestHint:
         }
         for name, value in wrong.items():
             assert read_id_token_hint(good | {name: value}, ISSUER) is None
+        assert read_id_token_hint(good | {"aud": None, "azp": None}, ISSUER) is None

@@ -68,30 +68,33 @@ def decide_logout(asked: LogoutRequest, facts: LogoutFacts) -> AskWhether | EndS
     Only a hint of this very session proves that the client whose session it is has sent it; else any
     page could sign people out, so they are asked (§2). Nobody signed in is signed out already.
     """
-    location = _where_to(asked, facts)
-    hint = facts.hint
+    client = _client_of_hint(asked, facts)
+    location = _where_to(asked, facts, client)
+    hint = facts.hint if client is not None else None
     proved = hint is not None and (hint.subject, hint.session_id) == (facts.subject, facts.session_id)
-    if facts.subject is None or facts.confirmed or (proved and _is_one_client(asked, facts)):
+    if facts.subject is None or facts.confirmed or proved:
         return EndSession(location)
     return AskWhether(location)
 
 
-def _where_to(asked: LogoutRequest, facts: LogoutFacts) -> str | None:
+def _client_of_hint(asked: LogoutRequest, facts: LogoutFacts) -> Client | None:
+    """The client that the hint was made for; None when `client_id` was sent and is another's (§2)."""
+    hint, client = facts.hint, facts.client
+    if hint is None or client is None or hint.client_id != client.client_id:
+        return None
+    return client if asked.client_id in (None, client.client_id) else None
+
+
+def _where_to(asked: LogoutRequest, facts: LogoutFacts, client: Client | None) -> str | None:
     """The registered URI that was asked for, with `state`; None when it may not be gone to (§3).
 
     That needs a hint which is about whoever is signed in, for without it anybody could send people
     anywhere in the client's name.
     """
-    uri, hint, client = asked.post_logout_redirect_uri, facts.hint, facts.client
-    if (
-        uri is None
-        or hint is None
-        or client is None
-        or not client.enabled
-        or not _is_one_client(asked, facts)
-    ):
+    uri = asked.post_logout_redirect_uri
+    if uri is None or client is None or not client.enabled or uri not in client.post_logout_redirect_uris:
         return None
-    if facts.subject not in (None, hint.subject) or uri not in client.post_logout_redirect_uris:
+    if facts.hint is None or facts.subject not in (None, facts.hint.subject):
         return None
     try:
         check_redirect_uri(uri, client.application_type)
@@ -100,11 +103,3 @@ def _where_to(asked: LogoutRequest, facts: LogoutFacts) -> str | None:
     if asked.state is None or len(asked.state.encode()) > MAX_STATE_BYTES:
         return uri
     return add_to_query(uri, {"state": asked.state})
-
-
-def _is_one_client(asked: LogoutRequest, facts: LogoutFacts) -> bool:
-    """Whether the hint, the client looked up and the `client_id` sent, if one was, are of one client (§2)."""
-    hint, client = facts.hint, facts.client
-    if hint is None or client is None or hint.client_id != client.client_id:
-        return False
-    return asked.client_id in (None, client.client_id)
