@@ -79,11 +79,9 @@ class TestReadCredentials:
             ask(client_secret="s1")
 
     @pytest.mark.parametrize("parameters", [{"client_id": "c1"}, {"client_id": "c1", "client_secret": ""}])
-    def test_a_client_without_its_secret_fails(self, parameters: dict[str, str]) -> None:
-        """Every client is confidential; an empty secret is none."""
-        with pytest.raises(InvalidClient) as refused:
-            ask(**parameters)
-        assert refused.value.challenge is False
+    def test_a_client_may_be_named_without_a_secret(self, parameters: dict[str, str]) -> None:
+        """As public clients do (§3.2.1); an empty secret is none. Whether it may is decided later."""
+        assert ask(**parameters) == Credentials("c1", "", by_header=False)
 
     @pytest.mark.parametrize(
         "authorization", ["Bearer x", "Digest a=b", "Basically x", "Basic\tYTpi", "", "x"]
@@ -201,6 +199,26 @@ class TestAuthenticate:
         with pytest.raises(InvalidClient) as refused:
             authenticate_client(CLAIM, client, digest)
         assert (refused.value.detail, refused.value.description) == (reason, "Client authentication failed.")
+
+    def test_b13_a_public_client_has_no_secret_and_a_confidential_one_has(self) -> None:
+        """Whatever the digests say; a public client can be switched off as well (§2.1, §2.3)."""
+        unproved = Credentials("c1", "", by_header=False)
+        public = replace(CLIENT, public=True, secret_digest="")
+        assert authenticate_client(unproved, public, DIGEST) == AuthenticatedClient(public)
+        for claim, client, digest, reason in [
+            (CLAIM, public, "", "a public client has no secret"),
+            (CLAIM, replace(CLIENT, public=True), DIGEST, "a public client has no secret"),
+            (unproved, CLIENT, DIGEST, "no client_secret"),
+            (
+                unproved,
+                replace(public, enabled=False),
+                DIGEST,
+                "client is removed or its company is suspended",
+            ),
+        ]:
+            with pytest.raises(InvalidClient) as refused:
+                authenticate_client(claim, client, digest)
+            assert (refused.value.detail, refused.value.challenge) == (reason, False)
 
     @pytest.mark.parametrize("by_header", [True, False])
     def test_the_challenge_follows_the_way_the_credentials_came(self, by_header: bool) -> None:

@@ -1,4 +1,4 @@
-"""The error answers: RFC 6749 §5.2, RFC 8707 §2."""
+"""The error answers: RFC 6749 §4.1.2.1 and §5.2, OIDC Core §3.1.2.6, RFC 6750, RFC 7591, RFC 8707."""
 
 import re
 from collections.abc import Iterator
@@ -21,6 +21,20 @@ CODES = {
     "UnsupportedGrantType": ("unsupported_grant_type", 400),
     "ServerError": ("server_error", 500),
     "TemporarilyUnavailable": ("temporarily_unavailable", 503),
+    "InvalidGrant": ("invalid_grant", 400),
+    "UnsupportedResponseType": ("unsupported_response_type", 400),
+    "AccessDenied": ("access_denied", 400),
+    "LoginRequired": ("login_required", 400),
+    "AccountSelectionRequired": ("account_selection_required", 400),
+    "ConsentRequired": ("consent_required", 400),
+    "InteractionRequired": ("interaction_required", 400),
+    "UnmetAuthenticationRequirements": ("unmet_authentication_requirements", 400),
+    "RequestNotSupported": ("request_not_supported", 400),
+    "RequestUriNotSupported": ("request_uri_not_supported", 400),
+    "RegistrationNotSupported": ("registration_not_supported", 400),
+    "InvalidRedirectUri": ("invalid_redirect_uri", 400),
+    "InvalidToken": ("invalid_token", 401),
+    "InsufficientScope": ("insufficient_scope", 403),
 }
 
 

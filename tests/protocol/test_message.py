@@ -15,6 +15,7 @@ from keygrove.protocol.message import (
     decode_component,
     decode_form,
     read_form,
+    read_query_or_form,
 )
 
 # RFC 6749 App. B: the octets 20 25 26 2B C2 A3 E2 82 AC, as it encodes them.
@@ -215,3 +216,27 @@ class TestReadForm:
         request = post(b"a=b", (name, "identity"), (name, "identity"))
         with pytest.raises(InvalidRequest, match=name):
             read_form(request)
+
+
+class TestQueryOrForm:
+    """RFC 6749 §3.1, OIDC Core §3.1.2.1: the authorization endpoint takes both."""
+
+    def test_a_get_is_read_from_its_query(self) -> None:
+        """Decoded by the same rules; a body says nothing."""
+        request = Request(method="GET", path="/oauth2/auth", headers=(), query=b"a=%C3%BC", body=b"b=1")
+        parameters = read_query_or_form(request)
+        assert (parameters.one("a"), parameters.one("b")) == ("\u00fc", None)
+
+    def test_a_post_is_read_from_its_form(self) -> None:
+        """A query says nothing."""
+        request = Request(
+            method="POST", path="/", headers=(("content-type", FORM),), query=b"b=1", body=b"a=b"
+        )
+        parameters = read_query_or_form(request)
+        assert (parameters.one("a"), parameters.one("b")) == ("b", None)
+
+    def test_other_methods_are_refused(self) -> None:
+        """HEAD is no GET here."""
+        for method in ("HEAD", "PUT", "get"):
+            with pytest.raises(MethodNotAllowed):
+                read_query_or_form(Request(method=method, path="/", headers=()))

@@ -79,3 +79,12 @@ def test_any_text_is_a_scope_or_an_invalid_scope(text: str) -> None:
     except InvalidScope:
         return
     assert scope.tokens == tuple(dict.fromkeys(text.split(" "))) or "" in text.split(" ")
+
+
+def test_a_scope_is_cut_down_to_what_is_granted_or_refused() -> None:
+    """Silently by one, loudly by the other, which names what is missing."""
+    asked = Scope.parse("b a c")
+    assert asked.within(frozenset("ab")).tokens == ("b", "a")
+    asked.require_within(frozenset("abc"))
+    with pytest.raises(InvalidScope, match="The scope c is not granted"):
+        asked.require_within(frozenset("ab"))

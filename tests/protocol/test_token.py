@@ -210,6 +210,13 @@ class TestDecide:
         with pytest.raises(UnauthorizedClient):
             issue(client=replace(CLIENT, grant_types=frozenset({"authorization_code"})))
 
+    def test_a_public_client_never_acts_for_itself(self) -> None:
+        """Whatever it is registered for (§4.4)."""
+        public = replace(CLIENT, public=True)
+        asked = parse(b"grant_type=client_credentials&client_id=c1")
+        with pytest.raises(UnauthorizedClient):
+            decide(asked, Facts(public, DIGEST), POLICY, now=NOW, jti="j1")
+
     @pytest.mark.parametrize("client", [None, replace(CLIENT, enabled=False)])
     def test_who_the_client_is_comes_first(self, client: Client | None) -> None:
         """A stranger learns nothing about scopes, targets and grants."""

@@ -98,7 +98,7 @@ def _slip(asked: TokenRequest | None, facts: Facts | None) -> str:
     name, value = (
         ("client_id", sent.client_id) if facts.client is None else ("client_secret", sent.client_secret)
     )
-    return "" if is_whole(value) else f"; the {name} is cut off or mistyped"
+    return "" if not value or is_whole(value) else f"; the {name} is cut off or mistyped"
 
 
 def _who(request: Request, asked: TokenRequest | None) -> dict[str, str]:

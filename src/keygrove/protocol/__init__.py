@@ -5,10 +5,20 @@
     scope                  what a key may do (RFC 6749 §3.3)
     resource               which API a token is for (RFC 8707)
     client                 what a client is (RFC 7591 names)
+    redirect               which redirect URIs are a client's (RFC 8252, RFC 9700)
+    pkce                   proof key for code exchange (RFC 7636)
     client_authentication  do the credentials prove this client (RFC 6749 §2.3)
+    authorization          the authorization request, in two stages (RFC 6749 §4.1.1, OIDC Core §3.1.2)
+    claims_request         which claims it asks for by name (OIDC Core §5.5)
+    consent                what comes next: a page, an error or a code (OIDC Core §3.1.2)
+    authorization_grant    what a person allowed, and whether it still stands (RFC 6749 §1.3)
+    response_mode          how it is answered (RFC 6749 §4.1.2, RFC 9207)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type
-    claims                 the access token's claims (RFC 9068)
+    claims                 what access token and ID token say (RFC 9068, OIDC Core §2)
+    userinfo               what a client may know about a person (OIDC Core §5)
+    introspection          what an API may know of a token (RFC 7662)
+    logout                 whether to ask, and where to go (OIDC RP-Initiated Logout)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)
 
 No await, no clock, no randomness, no logging: time and chance are arguments.

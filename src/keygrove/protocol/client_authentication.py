@@ -17,7 +17,10 @@ _BASIC = re.compile(r"basic +(\S+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A claim to be a client, not yet proved. `by_header` tells which way it came."""
+    """A claim to be a client, not yet proved. `by_header` tells which way it came.
+
+    The secret is empty when none was sent, as public clients do (RFC 6749 §3.2.1).
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -51,9 +54,7 @@ def read_credentials(request: Request, parameters: Parameters) -> Credentials:
         return credentials
     if client_id is None:
         raise InvalidRequest("The client's credentials are missing.")
-    if client_secret is None:
-        raise InvalidClient(detail="no client_secret", challenge=False)
-    return Credentials(client_id, client_secret, by_header=False)
+    return Credentials(client_id, client_secret or "", by_header=False)
 
 
 def read_basic(authorization: str) -> Credentials:
@@ -79,17 +80,22 @@ def read_basic(authorization: str) -> Credentials:
 def authenticate_client(credentials: Credentials, client: Client | None, digest: str) -> AuthenticatedClient:
     """Prove that the credentials are the client's. `digest` is that of the secret presented.
 
-    One answer, in one time, for an unknown client, a wrong secret and a client that is switched
-    off. Raises InvalidClient (RFC 6749 §5.2).
+    A public client has no secret, and must not send one (RFC 6749 §2.1, §2.3). One answer, in one
+    time, for an unknown client, a wrong secret and a client that is switched off. Raises
+    InvalidClient (RFC 6749 §5.2).
     """
-    expected = client.secret_digest if client is not None else _NO_DIGEST
+    expected = client.secret_digest if client is not None and not client.public else _NO_DIGEST
     matches = compare_digest(digest.encode(), expected.encode())
     if client is None:
         reason = "unknown client"
-    elif not matches:
-        reason = "wrong secret"
-    elif not client.enabled:
-        reason = "client is removed or its company is suspended"
+    elif client.public:
+        reason = "a public client has no secret" if credentials.client_secret else ""
+    elif not credentials.client_secret:
+        reason = "no client_secret"
     else:
-        return AuthenticatedClient(client)
+        reason = "" if matches else "wrong secret"
+    if client is not None and not reason:
+        if client.enabled:
+            return AuthenticatedClient(client)
+        reason = "client is removed or its company is suspended"
     raise InvalidClient(detail=reason, challenge=credentials.by_header)

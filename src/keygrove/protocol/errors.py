@@ -1,4 +1,8 @@
-"""The error answers of OAuth 2.0 (RFC 6749 §5.2, RFC 8707 §2): one class per registered code.
+"""The error answers of OAuth 2.0 and OpenID Connect: one class per registered code.
+
+At the token endpoint (RFC 6749 §5.2, RFC 8707 §2), at the authorization endpoint (RFC 6749 §4.1.2.1,
+OpenID Connect Core §3.1.2.6), where a bearer token is shown (RFC 6750 §3.1), and at registration
+(RFC 7591 §3.2.2).
 
 `description` is for the client and holds only the characters that RFC 6749 §5.2 allows;
 `detail` is the true reason, for the log and the key's owner, and never reaches the wire.
@@ -26,7 +30,7 @@ class InvalidRequest(OAuthError):
 
 
 class MethodNotAllowed(InvalidRequest):
-    """The token endpoint takes POST only (RFC 6749 §3.2)."""
+    """The endpoint does not take this method (RFC 6749 §3.1, §3.2)."""
 
     status = 405
 
@@ -104,3 +108,89 @@ class TemporarilyUnavailable(OAuthError):
 
     code = "temporarily_unavailable"
     status = 503
+
+
+class InvalidGrant(OAuthError):
+    """The code or refresh token is not good, or not this client's (RFC 6749 §5.2)."""
+
+    code = "invalid_grant"
+
+
+class UnsupportedResponseType(OAuthError):
+    """The server answers with a code and with nothing else (RFC 6749 §4.1.2.1)."""
+
+    code = "unsupported_response_type"
+
+
+class AccessDenied(OAuthError):
+    """The person said no, or may not say yes (RFC 6749 §4.1.2.1)."""
+
+    code = "access_denied"
+
+
+class LoginRequired(OAuthError):
+    """The person would have to sign in, and the client wants no page shown (OIDC Core §3.1.2.6)."""
+
+    code = "login_required"
+
+
+class AccountSelectionRequired(OAuthError):
+    """The person would have to choose a company, and the client wants no page shown (OIDC Core §3.1.2.6)."""
+
+    code = "account_selection_required"
+
+
+class ConsentRequired(OAuthError):
+    """The person would have to allow it, and the client wants no page shown (OIDC Core §3.1.2.6)."""
+
+    code = "consent_required"
+
+
+class InteractionRequired(OAuthError):
+    """The person would have to do something else, and the client wants no page shown (OIDC Core §3.1.2.6)."""
+
+    code = "interaction_required"
+
+
+class UnmetAuthenticationRequirements(OAuthError):
+    """The person cannot sign in the way the client insists on (OIDC Core Error Code §2)."""
+
+    code = "unmet_authentication_requirements"
+
+
+class RequestNotSupported(OAuthError):
+    """The `request` parameter is not supported (OIDC Core §3.1.2.6)."""
+
+    code = "request_not_supported"
+
+
+class RequestUriNotSupported(OAuthError):
+    """The `request_uri` parameter is not supported (OIDC Core §3.1.2.6)."""
+
+    code = "request_uri_not_supported"
+
+
+class RegistrationNotSupported(OAuthError):
+    """The `registration` parameter is not supported (OIDC Core §3.1.2.6)."""
+
+    code = "registration_not_supported"
+
+
+class InvalidRedirectUri(OAuthError):
+    """A redirect URI may not be registered, or is not the client's (RFC 7591 §3.2.2)."""
+
+    code = "invalid_redirect_uri"
+
+
+class InvalidToken(OAuthError):
+    """An access token is expired, revoked or not ours (RFC 6750 §3.1)."""
+
+    code = "invalid_token"
+    status = 401
+
+
+class InsufficientScope(OAuthError):
+    """An access token may not do this (RFC 6750 §3.1)."""
+
+    code = "insufficient_scope"
+    status = 403

@@ -14,11 +14,15 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request. Header names are lower case; `headers` keeps repeated ones apart."""
+    """One HTTP request. Header names are lower case; `headers` keeps repeated ones apart.
+
+    `query` is what follows the question mark in the target, still encoded.
+    """
 
     method: str
     path: str
     headers: tuple[tuple[str, str], ...]
+    query: bytes = b""
     body: bytes = b""
     address: str = ""
     request_id: str = ""
@@ -94,6 +98,19 @@ def read_form(request: Request) -> Parameters:
     return Parameters(decode_form(request.body))
 
 
+def read_query_or_form(request: Request) -> Parameters:
+    """The parameters of a GET's query or of a form POST, as the authorization endpoint takes them.
+
+    A POST's query says nothing (RFC 6749 §3.1, OIDC Core §3.1.2.1). Raises MethodNotAllowed,
+    UnsupportedEncoding, InvalidRequest.
+    """
+    if request.method == "GET":
+        return Parameters(decode_form(request.query))
+    if request.method == "POST":
+        return read_form(request)
+    raise MethodNotAllowed("Send a GET or a POST request.")
+
+
 def decode_form(body: bytes) -> list[tuple[str, str]]:
     """Decode `application/x-www-form-urlencoded` strictly, as UTF-8 (RFC 6749 App. B).
 
@@ -107,7 +124,7 @@ def decode_form(body: bytes) -> list[tuple[str, str]]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidRequest("The body is not valid UTF-8.") from None
+        raise InvalidRequest("The parameters are not valid UTF-8.") from None
     pairs = []
     for field in text.split("&"):
         if field:

@@ -7,7 +7,6 @@
 A grant adds only what is its own (see `grants/`) and cannot leave out a shared step.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +20,12 @@ from keygrove.protocol.client_authentication import (
 )
 from keygrove.protocol.errors import InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedGrantType
 from keygrove.protocol.grants import GRANTS
+from keygrove.protocol.grants.client_credentials import ClientCredentials
 from keygrove.protocol.message import Request, read_form
 from keygrove.protocol.resource import Api, choose_api, split_targets
 from keygrove.protocol.scope import Scope
 
-_MAY_REPEAT = frozenset({"resource"})
-_NAMEABLE = re.compile(r"[A-Za-z0-9_.:/~-]{1,100}")
+MAY_REPEAT = frozenset({"resource"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ class Issue:
 def parse_token_request(request: Request) -> TokenRequest:
     """Read a token request. Raises InvalidRequest, UnsupportedGrantType, InvalidClient, InvalidScope."""
     parameters = read_form(request)
-    parameters.refuse_repeats(except_for=_MAY_REPEAT)
+    parameters.refuse_repeats(except_for=MAY_REPEAT)
     grant_type = parameters.one("grant_type")
     if grant_type is None:
         raise InvalidRequest("grant_type is missing.")
@@ -93,7 +92,7 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
     client = authenticated.client
     api = choose_api(asked.targets, client.audience, policy.apis)
     grant = GRANTS[asked.grant_type]
-    scope = choose_scope(asked.scope, client, api, unusable=grant.unusable_scopes)
+    scope = choose_scope(asked.scope, client, api, client.granted(api.scopes) - grant.unusable_scopes)
     token = AccessToken(
         issuer=policy.issuer,
         subject=grant.subject(client),
@@ -109,29 +108,29 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
 
 
 def check_grant_type(grant_type: str, authenticated: AuthenticatedClient) -> None:
-    """Raise UnauthorizedClient when the client may not use the grant type (RFC 6749 §5.2)."""
-    if grant_type not in authenticated.client.grant_types:
+    """Raise UnauthorizedClient when the client may not use the grant type (RFC 6749 §5.2).
+
+    A public client never acts for itself (RFC 6749 §4.4).
+    """
+    client = authenticated.client
+    if grant_type not in client.grant_types or (client.public and grant_type == ClientCredentials.name):
         raise UnauthorizedClient("This client may not use this grant type.")
 
 
-def choose_scope(asked: Scope, client: Client, api: Api, *, unusable: frozenset[str]) -> Scope:
-    """The scope a token gets: exactly what was asked for, or all that the client has.
+def choose_scope(asked: Scope, client: Client, api: Api, granted: frozenset[str]) -> Scope:
+    """The scope a token gets: exactly what was asked for, or all that the client has at the API.
 
     Nothing is ever narrowed in silence: a client that asks for one scope too many gets none.
     Raises InvalidScope naming the first scope that is not granted, and when none is asked for
     and none is left to give (RFC 6749 §3.3).
     """
-    if not asked:
-        every = Scope.of(token for token in client.scope.tokens if token in api.scopes)
-        if not every:
-            raise InvalidScope("The API offers none of this client's scopes any more.")
-        return every
-    refused = asked.beyond(client.granted(api.scopes) - unusable)
-    if not refused:
+    if asked:
+        asked.require_within(granted)
         return asked
-    if _NAMEABLE.fullmatch(refused[0]):
-        raise InvalidScope(f"The scope {refused[0]} is not granted to this client.")
-    raise InvalidScope("A scope is not granted to this client.", detail=f"asked for {refused[0][:100]!r}")
+    every = client.scope.within(api.scopes)
+    if not every:
+        raise InvalidScope("The API offers none of this client's scopes any more.")
+    return every
 
 
 def answer(issue: Issue, signed: str, *, now: float) -> dict[str, str | int]:

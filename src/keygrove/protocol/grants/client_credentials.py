@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from keygrove.protocol.client import Client
+from keygrove.protocol.scope import OFFLINE
 
 
 class ClientCredentials:
@@ -13,7 +14,7 @@ class ClientCredentials:
     """
 
     name: ClassVar[str] = "client_credentials"
-    unusable_scopes: ClassVar[frozenset[str]] = frozenset({"offline", "offline_access"})
+    unusable_scopes: ClassVar[frozenset[str]] = OFFLINE
 
     @staticmethod
     def subject(client: Client) -> str:

@@ -1,0 +1,105 @@
+"""RP-initiated logout: OpenID Connect RP-Initiated Logout 1.0 §2, §3."""
+
+from dataclasses import replace
+
+import pytest
+
+from keygrove.protocol.authorization import MAX_STATE_BYTES
+from keygrove.protocol.claims import HintedPerson
+from keygrove.protocol.errors import InvalidRequest
+from keygrove.protocol.logout import (
+    AskWhether,
+    EndSession,
+    LogoutFacts,
+    LogoutRequest,
+    decide_logout,
+    read_logout_request,
+)
+from keygrove.protocol.message import FORM, Request
+from protocol.asking import APP
+
+BYE = "https://app.example/bye"
+CLIENT = replace(APP, post_logout_redirect_uris=(BYE, "https://app.example/bye?x=1"))
+ASKED = LogoutRequest(id_token_hint="x", client_id=None, post_logout_redirect_uri=BYE, state="s 1")
+HINT = HintedPerson("ana", "app", "acme", "sid1")
+FACTS = LogoutFacts(subject="ana", session_id="sid1", hint=HINT, client=CLIENT)
+BACK = f"{BYE}?state=s%201"
+
+
+def test_the_client_of_this_session_signs_the_person_out() -> None:
+    """Without a question, back to its own page, with its state (§2, §3)."""
+    assert decide_logout(ASKED, FACTS) == EndSession(BACK)
+    assert decide_logout(replace(ASKED, client_id="app"), FACTS) == EndSession(BACK)
+    assert decide_logout(replace(ASKED, state=None), FACTS) == EndSession(BYE)
+    assert decide_logout(replace(ASKED, post_logout_redirect_uri=None), FACTS) == EndSession(None)
+
+
+def test_a50_everybody_else_makes_us_ask() -> None:
+    """No hint, one of another session, person or client; a client that is gone."""
+    for facts in (
+        replace(FACTS, hint=None),
+        replace(FACTS, hint=replace(HINT, subject="bob")),
+        replace(FACTS, hint=replace(HINT, session_id="sid0")),
+        replace(FACTS, hint=replace(HINT, client_id="other")),
+        replace(FACTS, client=None),
+    ):
+        assert isinstance(decide_logout(ASKED, facts), AskWhether)
+        assert isinstance(decide_logout(ASKED, replace(facts, confirmed=True)), EndSession)
+
+
+def test_an_older_session_of_the_same_person_is_asked_and_led_back() -> None:
+    """The hint says who they are, not that they want to leave."""
+    facts = replace(FACTS, session_id="sid2")
+    assert decide_logout(ASKED, facts) == AskWhether(BACK)
+    assert decide_logout(ASKED, replace(facts, confirmed=True)) == EndSession(BACK)
+
+
+def test_nobody_signed_in_is_led_back_at_once() -> None:
+    """Signed out elsewhere, or long ago."""
+    facts = replace(FACTS, subject=None, session_id=None)
+    assert decide_logout(ASKED, facts) == EndSession(BACK)
+    assert decide_logout(ASKED, replace(facts, hint=None)) == EndSession(None)
+
+
+def test_a49_nobody_is_led_to_what_is_not_proved_to_be_the_clients() -> None:
+    """URI unregistered or changed; no hint or none of ours, another person's, another client's."""
+    for uri in ("https://evil.example", f"{BYE}/", f"{BYE}?", f"{BYE}?x=2", f"{BYE}#", BYE.upper()):
+        assert decide_logout(replace(ASKED, post_logout_redirect_uri=uri), FACTS) == EndSession(None)
+    assert decide_logout(replace(ASKED, client_id="other"), FACTS) == AskWhether(None)
+    for facts in (
+        replace(FACTS, hint=None),
+        replace(FACTS, hint=replace(HINT, subject="bob")),
+        replace(FACTS, hint=replace(HINT, client_id="other")),
+        replace(FACTS, client=None),
+    ):
+        assert decide_logout(ASKED, facts) == AskWhether(None)
+        assert decide_logout(ASKED, replace(facts, confirmed=True)) == EndSession(None)
+    assert decide_logout(ASKED, replace(FACTS, client=replace(CLIENT, enabled=False))) == EndSession(None)
+
+
+def test_what_should_never_have_been_registered_is_not_gone_to() -> None:
+    """As with redirect URIs."""
+    uri = "javascript:alert(1)"
+    facts = replace(FACTS, client=replace(CLIENT, post_logout_redirect_uris=(uri,)))
+    assert decide_logout(replace(ASKED, post_logout_redirect_uri=uri), facts) == EndSession(None)
+
+
+def test_state_goes_back_encoded_within_its_limit() -> None:
+    """After the query that is there already."""
+    asked = replace(ASKED, post_logout_redirect_uri="https://app.example/bye?x=1", state="<\r\n>&")
+    assert decide_logout(asked, FACTS) == EndSession("https://app.example/bye?x=1&state=%3C%0D%0A%3E%26")
+    for length, location in [
+        (MAX_STATE_BYTES, f"{BYE}?state={'x' * MAX_STATE_BYTES}"),
+        (MAX_STATE_BYTES + 1, BYE),
+    ]:
+        assert decide_logout(replace(ASKED, state="x" * length), FACTS) == EndSession(location)
+
+
+def test_a_request_is_read_from_query_or_form() -> None:
+    """Each parameter once (§2)."""
+    text = b"id_token_hint=x&post_logout_redirect_uri=https://app.example/bye&state=s+1&logout_hint=ana"
+    get = Request(method="GET", path="/oauth2/sessions/logout", headers=(), query=text)
+    post = Request(method="POST", path="/", headers=(("content-type", FORM),), body=text)
+    assert read_logout_request(get) == read_logout_request(post) == ASKED
+    with pytest.raises(InvalidRequest):
+        read_logout_request(replace(get, query=b"logout_hint=a&logout_hint=b"))
