@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from keygrove.config.loading import load
 from keygrove.management import companies, integrations, people
 from keygrove.management.context import OPERATOR, Management, Role
 from keygrove.storage.people import Person
+from ports import free_port
 
 T = TypeVar("T")
 AUDIENCE = "https://api.understory.io"
@@ -107,14 +107,6 @@ class RunningServer:
     def log_text(self) -> str:
         """Everything the server has printed so far."""
         return self.log.read_text(errors="replace")
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

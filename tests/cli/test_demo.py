@@ -14,7 +14,7 @@ from typing import Any
 from cli.command import Shell
 from cli.test_serve import is_alive, wait_for
 from house.tree import ROOT
-from running import free_port
+from ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

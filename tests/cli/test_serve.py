@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from cli.command import Shell
-from running import free_port
+from ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from running import free_port
+from ports import free_port
 from sdk.issuer import COMPANY, Issuer, running_issuer
 
 

@@ -22,7 +22,8 @@ from keygrove.app import prepare
 from keygrove.config.loading import load
 from keygrove.storage.database import Row
 from keygrove.storage.opening import open_database
-from running import RunningServer, free_port, wait_until_ready
+from ports import free_port
+from running import RunningServer, wait_until_ready
 
 # What a test does many times: a few times in `make test`, this often in `make faults`.
 KILLS = int(os.environ.get("KEYGROVE_TEST_KILLS", "0"))

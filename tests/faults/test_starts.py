@@ -17,7 +17,8 @@ from keygrove.storage import schema
 from keygrove.storage.opening import open_database
 from keygrove.storage.postgres import PostgresDatabase
 from keygrove.storage.sqlite import SqliteDatabase
-from running import ask_for_token, free_port
+from ports import free_port
+from running import ask_for_token
 
 # Each order is a step to die at; a fork carries it out, so that nothing is loaded twice.
 MIGRATE = """
