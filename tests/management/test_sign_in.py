@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from keygrove.crypto.passwords import Passwords
 from keygrove.management import companies, people, retention, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
@@ -298,6 +299,21 @@ class TestThrottling:
             await fail(m, address=ELSEWHERE)
         assert await wait_s(m) == 1
         assert await find(m, new) is not None
+
+    async def test_a_sign_in_is_overtaken_by_a_new_password(
+        self, m: Management, ana: Person, store: Store
+    ) -> None:
+        """Right when it was looked at, the password is not any more when the session would begin."""
+
+        class Overtaken(Passwords):
+            async def verify(self, password: str, hashed: str | None) -> bool:
+                right = await super().verify(password, hashed)
+                await people.set_password(m, OPERATOR, ana.id, "another clearing in a forest")
+                return right
+
+        with pytest.raises(Invalid):
+            await enter(replace(m, passwords=Overtaken()))
+        assert store.query("select count(*) from sessions") == [(0,)]
 
     async def test_l06_two_hundred_guesses_at_one_instant_all_count(self, m: Management) -> None:
         """From as many addresses: five passwords are looked at."""

@@ -196,3 +196,5 @@ class TestRequest:
         """Any program can listen on loopback or claim a scheme (RFC 8252 §8.6)."""
         claimed = [trust_redirect_uri(uri, NATIVE).is_claimed for uri in NATIVE.redirect_uris]
         assert claimed == [False, False, False, True]
+        at_home = replace(WEB, redirect_uris=("https://localhost:8443/cb", "https://[::1]/cb"))
+        assert not any(trust_redirect_uri(uri, at_home).is_claimed for uri in at_home.redirect_uris)

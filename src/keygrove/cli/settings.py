@@ -29,7 +29,9 @@ def check(as_json: Json = False) -> None:
     reading = read(place.flags)
     held = asyncio.run(_dropped(reading.config)) if reading.config is not None else ()
     text = table(["SETTING", "VALUE", "SOURCE"], _rows(reading))
-    if held:
+    if held is None:
+        text += "\n\nThe database cannot be read: keys may hold permissions that are no longer offered."
+    elif held:
         text = "\n".join([text, "", *map(str, held)])
     show(as_json, _value(reading, held), text)
     if reading.faults:
@@ -43,8 +45,8 @@ def _rows(reading: "Reading") -> list[tuple[str, str, str]]:
     return [(row.name, row.value, row.source) for row in reading.shown]
 
 
-async def _dropped(settings: "Config") -> "tuple[Dropped, ...]":
-    """Permissions that keys hold and the catalogue does not offer; none when no database can tell."""
+async def _dropped(settings: "Config") -> "tuple[Dropped, ...] | None":
+    """Permissions that keys hold and the catalogue does not offer; None when the database cannot tell."""
     from keygrove.management.catalogue import dropped
     from keygrove.storage import schema
     from keygrove.storage.database import DatabaseUnavailable
@@ -59,16 +61,16 @@ async def _dropped(settings: "Config") -> "tuple[Dropped, ...]":
         finally:
             await database.close()
     except DatabaseUnavailable:
-        return ()
+        return None
 
 
-def _value(reading: "Reading", held: "tuple[Dropped, ...]") -> dict[str, object]:
+def _value(reading: "Reading", held: "tuple[Dropped, ...] | None") -> dict[str, object]:
     return {
         "ok": not reading.faults,
         "faults": [{"place": fault.place, "message": fault.message} for fault in reading.faults],
-        "dropped": [
-            {"permission": each.scope, "audience": each.audience, "keys": each.keys} for each in held
-        ],
+        "dropped": None
+        if held is None
+        else [{"permission": each.scope, "audience": each.audience, "keys": each.keys} for each in held],
         "settings": {row.name: {"value": row.value, "source": row.source} for row in reading.shown},
     }
 
@@ -92,7 +94,12 @@ def init(as_json: Json = False) -> None:
         raise CommandFailed(f"{path} is there already; it stays as it is") from None
     except OSError as error:
         raise CommandFailed(f"{path} cannot be written: {error.strerror}") from None
-    show(as_json, {"file": str(path)}, f"Wrote {path}.\nLook through it, then run: keygrove config check")
+    named = f" --config {place.flags['config']}" if place.flags["config"] else ""
+    show(
+        as_json,
+        {"file": str(path)},
+        f"Wrote {path}.\nLook through it, then run: keygrove{named} config check",
+    )
 
 
 def add_to(commands_above: typer.Typer) -> None:

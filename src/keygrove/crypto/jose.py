@@ -169,7 +169,7 @@ class Keyring:
         Raises LookupError when there is no key of the algorithm.
         """
         current = self.current(algorithm, now)
-        payload = urlsafe_b64encode(_encode_json(claims).encode("utf-8"))
+        payload = urlsafe_b64encode(_encode_json(dict(claims)).encode("utf-8"))
         signing_input = _header_segment(algorithm, current.kid, typ) + b"." + payload
         signature = _REGISTRY.get_alg(algorithm).sign(signing_input, current.key)
         return (signing_input + b"." + urlsafe_b64encode(signature)).decode("ascii")

@@ -81,6 +81,4 @@ async def complete(
         person = await people.add(
             tx, m, _SETUP, prepared[0], password_hash=prepared[1], company_id=company.id, role="admin"
         )
-    return await sign_in.begin(
-        m, person, attempt=None, address=address, user_agent=user_agent, request_id=request_id
-    )
+    return await sign_in.begin(m, person, address=address, user_agent=user_agent, request_id=request_id)

@@ -100,19 +100,37 @@ async def sign_in(
             await record(tx, m, actor, "person.sign_in", target_id=target, outcome="refused")
         raise Invalid(Fault("email", WRONG))
     return await begin(
-        m, account.person, attempt=attempt, address=address, user_agent=user_agent, request_id=request_id
+        m,
+        account.person,
+        attempt=attempt,
+        password_hash=account.password_hash,
+        address=address,
+        user_agent=user_agent,
+        request_id=request_id,
     )
 
 
 async def begin(
-    m: Management, person: Person, *, attempt: str | None, address: str, user_agent: str, request_id: str
+    m: Management,
+    person: Person,
+    *,
+    attempt: str | None = None,
+    password_hash: str | None = None,
+    address: str,
+    user_agent: str,
+    request_id: str,
 ) -> NewSession:
-    """Begin a session for somebody who just proved who they are."""
+    """Begin a session for somebody who just proved who they are, with the password that has this hash.
+
+    Raises Invalid (field `email`) when they were given another password meanwhile.
+    """
     token, now = new_session_token(), m.now()
     digest = m.digests.of("session", token.reveal())
     stored = StoredSession(digest=digest, person=person, created_at_s=now, seen_at_s=now, confirmed_at_s=now)
     actor = _outsider(person, address, request_id)
     async with m.database.transaction() as tx:
+        if password_hash is not None and not await people.hold_password(tx, person.id, password_hash):
+            raise Invalid(Fault("email", WRONG))
         await sessions.insert(tx, stored, address=address, user_agent=user_agent[:256])
         if attempt is not None:
             await sessions.mark_success(tx, attempt, at_s=now)

@@ -35,8 +35,12 @@ class RedirectUri:
 
     @property
     def is_claimed(self) -> bool:
-        """Whether only the client can receive what is sent there: true for https (RFC 8252 §7.2, §8.6)."""
-        return self.uri.startswith("https://")
+        """Whether only the client can receive what is sent there (RFC 8252 §7.2, §8.6).
+
+        True for https, but not on this machine, where any program may listen.
+        """
+        web = _WEB.fullmatch(self.uri)
+        return web is not None and web["scheme"] == "https" and web["host"] not in _LOOPBACK_HOSTS
 
 
 def trust_redirect_uri(asked: str | None, client: Client) -> RedirectUri:

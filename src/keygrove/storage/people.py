@@ -90,6 +90,16 @@ async def set_password(tx: Transaction, person_id: str, password_hash: str) -> b
     return touched == 1
 
 
+async def hold_password(tx: Transaction, person_id: str, password_hash: str) -> bool:
+    """Whether a person's password still has this hash; nobody replaces it until the transaction ends."""
+    touched = await tx.run(
+        "update people set password_hash = $2 where person_id = $1 and password_hash = $2",
+        person_id,
+        password_hash,
+    )
+    return touched == 1
+
+
 async def add_member(tx: Transaction, person_id: str, company_id: str, *, role: str, at_s: int) -> None:
     """Make a person a member of a company, or change the role."""
     await tx.run(

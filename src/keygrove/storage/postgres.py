@@ -253,8 +253,10 @@ class PostgresTransaction(Transaction):
             if keep:
                 raise
         finally:
-            self._writers.release()
-            await _hand_back(self._pool, self._connection, broken=broken)
+            try:
+                await _hand_back(self._pool, self._connection, broken=broken)
+            finally:
+                self._writers.release()
 
 
 class _Gatherer:

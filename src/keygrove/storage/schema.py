@@ -90,7 +90,6 @@ async def _migrate_postgres(url: str, to: int) -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: asyncpg.connect(url, statement_cache_size=0),
-        connect_args={"prepared_statement_cache_size": 0, "prepared_statement_name_func": str},
     )
     async with engine.begin() as connection:
         await connection.exec_driver_sql(f"select pg_advisory_xact_lock({_LOCK})")
