@@ -61,7 +61,7 @@ def told(lines: list[dict[str, object]]) -> list[dict[str, object]]:
     ("database", "dropped"), [("", []), ("postgresql://nobody@127.0.0.1:1/nothing", None)]
 )
 def test_config_check_needs_no_database(tmp_path: Path, database: str, dropped: object) -> None:
-    """One that is missing is not made, one that is away is not waited for, and nobody says that all is well."""
+    """One that is missing is not made; one that is away is not waited for, and not called well."""
     value = Shell(tmp_path, {"KEYGROVE_DATABASE": database}).value("config", "check")
     assert (value["ok"], value["dropped"]) == (True, dropped)
     assert list(tmp_path.iterdir()) == []
