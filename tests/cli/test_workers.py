@@ -45,7 +45,7 @@ def test_a_replacement_that_cannot_start_yet_is_tried_again() -> None:
 
 
 def test_workers_that_crash_at_once_are_replaced_without_haste() -> None:
-    """One or two a second, not thousands; a slow machine has more seconds between the start and the signal."""
+    """One or two a second, not thousands; a slow machine has more time for it."""
     done = run('print("born", flush=True); os._exit(1)', signal.SIGTERM, after_s=4)
     assert done.returncode == 0
     assert 3 <= done.stdout.count("born") < 50

@@ -30,7 +30,7 @@ def rsa_key() -> SigningKey:
 
 def sign(key: SigningKey) -> str:
     """A token."""
-    return Keyring((key,)).sign(CLAIMS, "at+jwt", algorithm=key.algorithm, now=0)
+    return Keyring((key,)).sign(json.dumps(CLAIMS).encode(), "at+jwt", algorithm=key.algorithm, now=0)
 
 
 def read(token: str, *jwks: dict[str, str]) -> dict[str, object]:

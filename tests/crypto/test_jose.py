@@ -47,7 +47,7 @@ def elliptic() -> SigningKey:
 
 def sign(key: SigningKey, claims: dict[str, object] = CLAIMS, typ: str = "at+jwt") -> str:
     """A token of one key."""
-    return Keyring((key,)).sign(claims, typ, algorithm=key.algorithm, now=1_700_000_001)
+    return Keyring((key,)).sign(json.dumps(claims).encode(), typ, algorithm=key.algorithm, now=1_700_000_001)
 
 
 def read(token: str, *keys: SigningKey) -> dict[str, object]:
@@ -161,10 +161,10 @@ def test_time_decides_which_key_signs(key: SigningKey, next_key: SigningKey, ell
     assert [ring.current("RS256", now).kid for now in (50, 100, 199)] == [key.kid] * 3
     assert [ring.current("RS256", now).kid for now in (200, 9**9)] == [next_key.kid] * 2
     assert ring.current("ES256", 250).kid == elliptic.kid
-    header = json.loads(unpadded(ring.sign(CLAIMS, "JWT", algorithm="RS256", now=200).partition(".")[0]))
+    header = json.loads(unpadded(ring.sign(b"{}", "JWT", algorithm="RS256", now=200).partition(".")[0]))
     assert header == {"alg": "RS256", "kid": next_key.kid, "typ": "JWT"}
     with pytest.raises(LookupError, match="ES256"):
-        Keyring((first,)).sign(CLAIMS, "JWT", algorithm="ES256", now=100)
+        Keyring((first,)).sign(b"{}", "JWT", algorithm="ES256", now=100)
 
 
 def test_a_key_is_published_before_it_signs_and_after(key: SigningKey, next_key: SigningKey) -> None:
@@ -193,15 +193,6 @@ def test_a_token_is_what_rfc_7515_says(key: SigningKey) -> None:
     members = {"alg": "RS256", "kid": key.kid, "typ": "at+jwt"}
     assert unpadded(header).decode() == json.dumps(members, separators=(",", ":"))
     assert json.loads(unpadded(payload)) == CLAIMS
-
-
-def test_signing_takes_claims_that_it_does_not_change(key: SigningKey) -> None:
-    """Any mapping; what is no JSON is a mistake."""
-    claims = dict(CLAIMS)
-    assert sign(key, claims, "JWT").count(".") == 2
-    assert claims == CLAIMS
-    with pytest.raises(ValueError, match="JSON"):
-        sign(key, {"exp": float("nan")})
 
 
 def test_the_caller_says_which_types_are_good(key: SigningKey) -> None:
@@ -333,7 +324,7 @@ def test_garbage_costs_nothing(key: SigningKey, token: str) -> None:
 def test_a_token_is_the_one_that_joserfc_makes(key: SigningKey) -> None:
     """RS256 has one signature for a key and an input, so the whole token must be equal."""
     header = {"alg": "RS256", "kid": key.kid, "typ": "at+jwt"}
-    payload = json.dumps(CLAIMS, separators=(",", ":"))
+    payload = json.dumps(CLAIMS)
     assert sign(key) == jws.serialize_compact(header, payload, key.key, algorithms=["RS256"])
 
 

@@ -104,7 +104,7 @@ class CountingKeyring:
     keyring: Keyring
     signed: list[str] = field(default_factory=list)
 
-    def sign(self, claims: dict[str, Any], typ: str, *, algorithm: str, now: int) -> str:
+    def sign(self, claims: bytes, typ: str, *, algorithm: str, now: int) -> str:
         """Sign."""
         self.signed.append(typ)
         return self.keyring.sign(claims, typ, algorithm=algorithm, now=now)

@@ -34,7 +34,7 @@ PACKAGES = {
     "crypto": {"cryptography", "joserfc", "argon2"},
     "sdk": {"cryptography", "joserfc"},
     "storage": {"alembic", "sqlalchemy", "asyncpg"},
-    "endpoints": set[str](),
+    "endpoints": {"msgspec"},
     "management": {"msgspec"},
     "web": {"starlette", "msgspec"},
     "backoffice": {"starlette", "jinja2", "markupsafe"},

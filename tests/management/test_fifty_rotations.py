@@ -1,5 +1,6 @@
 """F14: years of rotations on a clock that jumps, and verifiers that cache the key set and notice nothing."""
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -67,7 +68,7 @@ class Node:
             "iss": self._m.issuer, "sub": "c1", "aud": AUDIENCE, "exp": now + LIFE_S, "iat": now,
             "client_id": "c1", "scope": "openid", "company_id": "o1",
         }  # fmt: skip
-        return self.ring().sign(claims, "at+jwt", algorithm="RS256", now=now)
+        return self.ring().sign(json.dumps(claims).encode(), "at+jwt", algorithm="RS256", now=now)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def ring(*names: str) -> Keyring:
 
 def signed(key: SigningKey, claims: Mapping[str, object]) -> str:
     """An access token of these claims."""
-    return Keyring((key,)).sign(claims, "at+jwt", algorithm=key.algorithm, now=0)
+    return Keyring((key,)).sign(json.dumps(claims).encode(), "at+jwt", algorithm=key.algorithm, now=0)
 
 
 class Clock:

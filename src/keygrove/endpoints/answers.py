@@ -1,7 +1,8 @@
 """Protocol errors as HTTP responses (RFC 6749 §5.2)."""
 
-import json
 from collections.abc import Mapping
+
+import msgspec
 
 from keygrove.protocol.errors import (
     InvalidClient,
@@ -20,7 +21,7 @@ _HEADERS = (
     ("pragma", "no-cache"),
     ("x-content-type-options", "nosniff"),
 )
-_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+_encode_json = msgspec.json.Encoder().encode
 
 
 def json_response(
@@ -28,7 +29,7 @@ def json_response(
 ) -> Response:
     """An answer that must not be stored (RFC 6749 §5.1)."""
     all_headers = (*_HEADERS, *headers.items()) if headers else _HEADERS
-    return Response(status, all_headers, _encode_json(body).encode())
+    return Response(status, all_headers, _encode_json(body))
 
 
 def error_response(error: OAuthError, *, request_id: str) -> Response:

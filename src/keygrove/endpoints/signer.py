@@ -8,9 +8,12 @@ therefore all decided first, and then all signed, in the order they came.
 import asyncio
 from dataclasses import dataclass, field
 
+import msgspec
+
 from keygrove.crypto.jose import Keyring
 from keygrove.protocol.token import Issue
 
+_encode_json = msgspec.json.Encoder().encode
 _Job = tuple[Keyring, Issue, int, "asyncio.Future[str]"]
 
 
@@ -35,7 +38,7 @@ class Signer:
             if future.cancelled():
                 continue
             try:
-                claims = issue.access_token.claims()
+                claims = _encode_json(issue.access_token.claims())
                 future.set_result(
                     keyring.sign(claims, issue.token_type, algorithm=issue.signing_algorithm, now=now)
                 )

@@ -29,6 +29,9 @@ from keygrove.storage.rows import batches
 _BUSY_MS = 5000
 _READ_BUSY_MS = 250
 _GROUP = 64
+# The write-ahead log grows to 64 MB before it is folded into the file. Last uses touch the same pages each
+# second, and a page that was written many times is folded in once.
+_LOG_PAGES = 16_000
 _NAMES = tuple(str(number) for number in range(1, 33))
 _OUTSIDE_CAUSES = (
     "SQLITE_BUSY",
@@ -52,6 +55,7 @@ def connect(path: Path, *, busy_ms: int) -> sqlite3.Connection:
         connection.execute(f"pragma busy_timeout = {busy_ms}")
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
+        connection.execute(f"pragma wal_autocheckpoint = {_LOG_PAGES}")
         connection.execute("pragma foreign_keys = on")
     except sqlite3.Error as error:
         known = translate(error)

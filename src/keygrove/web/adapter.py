@@ -74,6 +74,12 @@ def request_of(scope: Scope, body: bytes = b"") -> Request:
     )
 
 
+@lru_cache(maxsize=64)
+def _encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Most answers have the same headers."""
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers)
+
+
 def address_of(scope: Scope) -> str:
     """The address a request comes from, the server having resolved trusted proxies; empty when it is none.
 
@@ -123,8 +129,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 async def respond(send: Send, response: Response, request: Request) -> None:
     """Send a response; without its body when the method is HEAD."""
     body = b"" if request.method == "HEAD" else response.body
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
-    headers.append((b"x-request-id", request.request_id.encode()))
+    headers = [*_encoded(response.headers), (b"x-request-id", request.request_id.encode())]
     if response.status not in (204, 304):
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
