@@ -30,7 +30,7 @@ ACME = CompanyChoice("acme", may_grant=True)
 BETA = CompanyChoice("beta", may_grant=True)
 CONNECTED = replace(ACME, allowed=EVERYTHING)
 ALLOWED = Interaction(allowed=Consent("ana", "acme", EVERYTHING))
-SIGNED_IN = Interaction(signed_in=True)
+SIGNED_IN = Interaction(signed_in="sid1")
 HINTED = HintedPerson("ana", "app", "acme")
 
 
@@ -61,7 +61,7 @@ class TestWalk:
         asked = ask(nonce="n1")
         assert decide(asked, signed_in=None) == SignIn("no session")
         assert decide(asked, ACME, BETA, done=SIGNED_IN) == ChooseCompany(("acme", "beta"))
-        chosen = Interaction(signed_in=True, company_id="acme")
+        chosen = Interaction(signed_in="sid1", company_id="acme")
         new = ("openid", "booking.read")
         assert decide(asked, ACME, BETA, done=chosen) == AskConsent("acme", Scope(new), new)
         granted = decide(asked, ACME, BETA, done=replace(chosen, allowed=ALLOWED.allowed))
@@ -103,9 +103,17 @@ class TestSigningIn:
             assert isinstance(decide(asked, CONNECTED, signed_in=person, done=SIGNED_IN), Grant)
         assert isinstance(decide(ask(max_age="100"), CONNECTED), Grant)
 
+    def test_what_another_session_did_counts_for_nothing(self) -> None:
+        """Somebody who signs in in another tab meanwhile has not answered this request."""
+        elsewhere = replace(ANA, session_id="sid2", auth_time=NOW)
+        assert decide(ask(prompt="login"), signed_in=elsewhere, done=SIGNED_IN) == SignIn("asked to")
+        kept = Interaction(chose_account="sid1")
+        asked = ask(prompt="select_account")
+        assert decide(asked, signed_in=elsewhere, done=kept) == SignIn("choose an account")
+
     def test_an_account_may_be_kept_when_one_must_be_chosen(self) -> None:
         """Without a new sign-in, unless that was asked for too."""
-        kept = Interaction(chose_account=True)
+        kept = Interaction(chose_account="sid1")
         assert isinstance(decide(ask(prompt="select_account"), CONNECTED, done=kept), Grant)
         assert decide(ask(prompt="select_account login"), CONNECTED, done=kept) == SignIn("asked to")
 

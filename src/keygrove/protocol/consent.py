@@ -59,10 +59,14 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
-    """What the person did since this request came: signed in, chose an account or company, allowed, left."""
+    """What the person did since this request came: signed in, chose an account or company, allowed, left.
 
-    signed_in: bool = False
-    chose_account: bool = False
+    `signed_in` and `chose_account` hold the id of the session that did it: what one session did counts
+    for no other.
+    """
+
+    signed_in: str | None = None
+    chose_account: str | None = None
     company_id: str | None = None
     allowed: Consent | None = None
     cancelled: bool = False
@@ -169,18 +173,19 @@ def _reason_to_sign_in(
     Raises LoginRequired when they did and it did not help.
     """
     done, max_age_s = facts.interaction, asked.max_age_s
-    if not done.signed_in:
+    just_signed_in = done.signed_in == person.session_id
+    if not just_signed_in:
         if "login" in asked.prompt:
             return "asked to"
         # Zero means now, even within the second of the sign-in (OIDC Core §3.1.2.1).
         if max_age_s is not None and (max_age_s == 0 or now - person.auth_time > max_age_s):
             return "too long ago"
-        if "select_account" in asked.prompt and not done.chose_account:
+        if "select_account" in asked.prompt and done.chose_account != person.session_id:
             return "choose an account"
     wanted = {asked.claims.subject, facts.hint.subject if facts.hint else None} - {None}
     if wanted <= {person.subject}:
         return None
-    if done.signed_in:
+    if just_signed_in:
         raise LoginRequired("Somebody else is signed in.")
     return "another account"
 
