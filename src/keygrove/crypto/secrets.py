@@ -82,6 +82,11 @@ def new_session_token() -> Secret:
     return Secret(_new("se", _SECRET_CHARACTERS))
 
 
+def new_session_name() -> str:
+    """A random public name of a sign-in session (`sid`): whoever knows it cannot use the session."""
+    return _new("si", _ID_CHARACTERS)
+
+
 def new_setup_token() -> Secret:
     """A random token for the one-time set-up link."""
     return Secret(_new("su", _SECRET_CHARACTERS))

@@ -10,7 +10,7 @@ from keygrove.management.context import ROLES, Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, NotFound
 from keygrove.management.names import clean_name
 from keygrove.management.record import record
-from keygrove.storage import companies, people, sessions
+from keygrove.storage import companies, grants, people, sessions
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Member as Member
 from keygrove.storage.people import Person as Person
@@ -129,14 +129,18 @@ async def enable(m: Management, actor: Actor, person_id: str) -> None:
 
 
 async def set_password(m: Management, actor: Actor, person_id: str, password: str) -> None:
-    """Give a person another password; their sessions end. Raises Invalid (field `password`), NotFound."""
+    """Give a person another password; their sessions end, and what they granted to apps.
+
+    Raises Invalid (field `password`), NotFound.
+    """
     if faults := check_password(password):
         raise Invalid(*faults)
     password_hash = await m.passwords.hash(password)
     async with m.database.transaction() as tx:
-        if not await people.set_password(tx, person_id, password_hash):
+        if not await people.set_password(tx, person_id, password_hash, at_s=m.now()):
             raise NotFound("There is no such person.")
         await sessions.end_all(tx, person_id, at_s=m.now())
+        await grants.revoke_of_person(tx, person_id, at_s=m.now())
         await record(tx, m, actor, "person.password_set", target_id=person_id)
 
 

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import cast
 
-from keygrove.crypto.secrets import Secret, new_session_token
+from keygrove.crypto.secrets import Secret, new_session_name, new_session_token
 from keygrove.management.context import Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, Throttled, TooBusy
 from keygrove.management.people import email_key, password_is_right
@@ -43,13 +43,17 @@ BY_ADDRESS = Delay(free=20, longest_s=900)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A signed-in person. Times are epoch seconds; `form_token` goes into the person's forms."""
+    """A signed-in person. Times are epoch seconds; `form_token` goes into the person's forms.
+
+    `sid` names the session to apps; None when an older version of Keygrove began it.
+    """
 
     digest: str
     person: Person
     memberships: tuple[Membership, ...]
     created_at_s: int
     confirmed_at_s: int
+    sid: str | None
     form_token: str = field(repr=False)
 
     def is_recent(self, now: int) -> bool:
@@ -126,7 +130,14 @@ async def begin(
     """
     token, now = new_session_token(), m.now()
     digest = m.digests.of("session", token.reveal())
-    stored = StoredSession(digest=digest, person=person, created_at_s=now, seen_at_s=now, confirmed_at_s=now)
+    stored = StoredSession(
+        digest=digest,
+        person=person,
+        created_at_s=now,
+        seen_at_s=now,
+        confirmed_at_s=now,
+        sid=new_session_name(),
+    )
     actor = _outsider(person, address, request_id)
     async with m.database.transaction() as tx:
         if password_hash is not None and not await people.hold_password(tx, person.id, password_hash):
@@ -224,5 +235,6 @@ async def _session(tx: Transaction, m: Management, stored: StoredSession, token:
         memberships=await people.memberships(tx, stored.person.id),
         created_at_s=stored.created_at_s,
         confirmed_at_s=stored.confirmed_at_s,
+        sid=stored.sid,
         form_token=m.digests.of("form", token),
     )

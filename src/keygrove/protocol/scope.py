@@ -64,3 +64,6 @@ class Scope:
 
     def __str__(self) -> str:
         return " ".join(self.tokens)
+
+
+NO_SCOPE = Scope()

@@ -7,6 +7,10 @@
     opening                 opens the one that a URL names
     schema, migrations/     the tables, step by step (Alembic)
     clients                 OAuth clients
+    apps                    clients that people connect to their company, with their state of review
+    consents                what people allow apps; the apps that a company has connected
+    grants                  authorization grants, their codes and families of refresh tokens
+    api_credentials         what APIs introspect tokens with
     companies, people       who owns them, who may sign in
     sessions                sign-in sessions, sign-in attempts, set-up links
     signing_keys            the issuer's keys, sealed

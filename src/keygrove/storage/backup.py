@@ -19,10 +19,14 @@ KEPT = {
     "people": 1,
     "members": 1,
     "clients": 1,
+    "apps": 3,
     "creations": 1,
     "signing_keys": 1,
     "key_use": 2,
     "usage_hours": 2,
+    "consents": 3,
+    "grants": 3,
+    "api_credentials": 3,
     "journal": 1,
 }
 # Lives of minutes or days, which must not begin again: who signed out stays signed out.

@@ -1,8 +1,13 @@
-"""OAuth clients: rows of `clients` as `protocol.client.Client`, and as the listing that people see."""
+"""OAuth clients: rows of `clients` as `protocol.client.Client`, and as the listing that people see.
 
-from dataclasses import dataclass
+A row with an `application_type` is an app (`apps.py`); all others are integration keys, and only those are
+listed, counted and changed here.
+"""
 
-from keygrove.protocol.client import Client
+from dataclasses import dataclass, replace
+from typing import cast
+
+from keygrove.protocol.client import PUBLIC, ApplicationType, Client
 from keygrove.protocol.scope import Scope
 from keygrove.storage.database import Row, Transaction
 from keygrove.storage.usage import LastUse
@@ -12,6 +17,8 @@ _LISTED = """
     c.client_id, c.client_name, c.scope, c.audience, c.company_id,
     c.created_at_s, c.created_by, c.updated_at_s, u.last_used_at_s, u.address, u.user_agent
 """
+# Whoever makes such an app may try it out; nobody else is asked to trust it.
+_UNREVIEWED = ("draft", "in_review")
 _USE = "left join key_use u on u.client_id = c.client_id"
 
 
@@ -31,11 +38,14 @@ class ClientListing:
 
 
 async def by_id(tx: Transaction, client_id: str) -> Client | None:
-    """The client, also a removed one (`enabled` is false then). The one read of the token path."""
+    """The client, also a removed one (`enabled` is false then). The one read of the token path of keys.
+
+    The rest of an app is read when it is one.
+    """
     row = await tx.one(
         """
         select c.client_id, c.secret_digest, c.grant_types, c.scope, c.audience, c.company_id,
-               c.removed_at_s, o.suspended_at_s
+               c.removed_at_s, c.application_type, o.suspended_at_s
         from clients c join companies o on o.company_id = c.company_id
         where c.client_id = $1
         """,
@@ -43,7 +53,7 @@ async def by_id(tx: Transaction, client_id: str) -> Client | None:
     )
     if row is None:
         return None
-    return Client(
+    client = Client(
         client_id=row["client_id"],
         secret_digest=row["secret_digest"],
         grant_types=frozenset(row["grant_types"].split()),
@@ -52,6 +62,7 @@ async def by_id(tx: Transaction, client_id: str) -> Client | None:
         company_id=row["company_id"],
         enabled=row["removed_at_s"] is None and row["suspended_at_s"] is None,
     )
+    return client if row["application_type"] is None else await _as_app(tx, client)
 
 
 async def insert(
@@ -84,7 +95,7 @@ async def active(tx: Transaction, company_id: str, client_id: str) -> ClientList
     row = await tx.one(
         f"""
         select {_LISTED} from clients c {_USE}
-        where c.client_id = $1 and c.company_id = $2 and c.removed_at_s is null
+        where c.client_id = $1 and c.company_id = $2 and c.removed_at_s is null and c.application_type is null
         """,  # noqa: S608 - a constant
         client_id,
         company_id,
@@ -103,7 +114,7 @@ async def page(
     rows = await tx.all(
         f"""
         select {_LISTED} from clients c {_USE}
-        where c.company_id = $1 and c.removed_at_s is null
+        where c.company_id = $1 and c.removed_at_s is null and c.application_type is null
           and (c.name_key > $2 or (c.name_key = $2 and c.client_id > $3))
           and (c.name_key like $4 escape '!' or lower(c.client_id) like $4 escape '!'
                or lower(c.scope) like $4 escape '!' or lower(c.created_by) like $4 escape '!')
@@ -121,7 +132,11 @@ async def page(
 async def count_active(tx: Transaction, company_id: str) -> int:
     """How many clients the company has."""
     row = await tx.one(
-        "select count(*) as number from clients where company_id = $1 and removed_at_s is null", company_id
+        """
+        select count(*) as number from clients
+        where company_id = $1 and removed_at_s is null and application_type is null
+        """,
+        company_id,
     )
     return int(row["number"]) if row is not None else 0
 
@@ -130,7 +145,8 @@ async def count_by_scope(tx: Transaction) -> list[tuple[str, Scope, int]]:
     """How many active clients have the same audience and scope. Reads every client: about 1 µs each."""
     rows = await tx.all(
         """
-        select audience, scope, count(*) as number from clients where removed_at_s is null
+        select audience, scope, count(*) as number from clients
+        where removed_at_s is null and application_type is null
         group by audience, scope order by audience, scope
         """
     )
@@ -145,7 +161,8 @@ async def update(tx: Transaction, listing: ClientListing, *, name_key: str, was:
     touched = await tx.run(
         """
         update clients set client_name = $1, name_key = $2, scope = $3, updated_at_s = $4
-        where client_id = $5 and company_id = $6 and client_name = $7 and scope = $8 and removed_at_s is null
+        where client_id = $5 and company_id = $6 and client_name = $7 and scope = $8
+          and removed_at_s is null and application_type is null
         """,
         listing.client_name,
         name_key,
@@ -164,7 +181,7 @@ async def remove(tx: Transaction, company_id: str, client_id: str, *, at_s: int)
     touched = await tx.run(
         """
         update clients set removed_at_s = $1
-        where client_id = $2 and company_id = $3 and removed_at_s is null
+        where client_id = $2 and company_id = $3 and removed_at_s is null and application_type is null
         """,
         at_s,
         client_id,
@@ -203,6 +220,35 @@ async def created_by_form(tx: Transaction, company_id: str, form_token_digest: s
         company_id,
     )
     return None if row is None else _listing(row)
+
+
+async def _as_app(tx: Transaction, client: Client) -> Client:
+    """With what only an app has. One that is in no state to be used is not enabled."""
+    row = await tx.one(
+        """
+        select c.application_type, c.token_endpoint_auth_method, c.require_pkce, c.redirect_uris,
+               c.post_logout_redirect_uris, c.backchannel_logout_uri, c.jwks, c.optional_scope, a.state
+        from clients c join apps a on a.client_id = c.client_id
+        where c.client_id = $1
+        """,
+        client.client_id,
+    )
+    if row is None:
+        return replace(client, enabled=False)
+    return replace(
+        client,
+        enabled=client.enabled and row["state"] in ("live", *_UNREVIEWED),
+        restricted_to=client.company_id if row["state"] in _UNREVIEWED else None,
+        public=row["token_endpoint_auth_method"] == PUBLIC,
+        application_type=cast(ApplicationType, row["application_type"]),
+        redirect_uris=tuple(row["redirect_uris"].split()),
+        post_logout_redirect_uris=tuple(row["post_logout_redirect_uris"].split()),
+        require_pkce=row["require_pkce"] is None,
+        token_endpoint_auth_method=row["token_endpoint_auth_method"],
+        jwks=row["jwks"],
+        backchannel_logout_uri=row["backchannel_logout_uri"],
+        optional_scope=Scope(tuple(row["optional_scope"].split())),
+    )
 
 
 def _containing(text: str) -> str:

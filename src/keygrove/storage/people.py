@@ -5,18 +5,22 @@ from dataclasses import dataclass, field
 from keygrove.storage.companies import Company, from_row
 from keygrove.storage.database import Row, Transaction
 
-_COLUMNS = "p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s"
+_COLUMNS = "p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s, p.updated_at_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person with an account. Times are epoch seconds."""
+    """A person with an account. Times are epoch seconds.
+
+    `updated_at_s` is when name or address were last changed; None when they never were.
+    """
 
     id: str
     email: str
     name: str
     created_at_s: int
     disabled_at_s: int | None = None
+    updated_at_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,13 @@ async def set_disabled(tx: Transaction, person_id: str, at_s: int | None) -> boo
     return await tx.run("update people set disabled_at_s = $1 where person_id = $2", at_s, person_id) == 1
 
 
-async def set_password(tx: Transaction, person_id: str, password_hash: str) -> bool:
+async def set_password(tx: Transaction, person_id: str, password_hash: str, *, at_s: int) -> bool:
     """Replace the hash of a person's password. False when there is no such person."""
     touched = await tx.run(
-        "update people set password_hash = $1 where person_id = $2", password_hash, person_id
+        "update people set password_hash = $2, password_changed_at_s = $3 where person_id = $1",
+        person_id,
+        password_hash,
+        at_s,
     )
     return touched == 1
 
@@ -147,4 +154,5 @@ def from_person_row(row: Row) -> Person:
         name=row["name"],
         created_at_s=row["created_at_s"],
         disabled_at_s=row["disabled_at_s"],
+        updated_at_s=row["updated_at_s"],
     )

@@ -8,13 +8,18 @@ from keygrove.storage.people import Person, from_person_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session that has not ended, and whose it is. Times are epoch seconds."""
+    """A session that has not ended, and whose it is. Times are epoch seconds.
+
+    `sid` names the sign-in to clients and is no secret (OIDC Front-Channel Logout §3); one that an older
+    version of Keygrove began has none.
+    """
 
     digest: str
     person: Person
     created_at_s: int
     seen_at_s: int
     confirmed_at_s: int
+    sid: str | None = None
 
 
 async def insert(tx: Transaction, session: StoredSession, *, address: str, user_agent: str) -> None:
@@ -22,8 +27,8 @@ async def insert(tx: Transaction, session: StoredSession, *, address: str, user_
     await tx.run(
         """
         insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s,
-                              address, user_agent)
-        values ($1, $2, $3, $4, $5, $6, $7)
+                              address, user_agent, sid)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         session.digest,
         session.person.id,
@@ -32,6 +37,7 @@ async def insert(tx: Transaction, session: StoredSession, *, address: str, user_
         session.confirmed_at_s,
         address,
         user_agent,
+        session.sid,
     )
 
 
@@ -40,7 +46,7 @@ async def by_digest(tx: Transaction, digest: str) -> StoredSession | None:
     row = await tx.one(
         """
         select s.session_digest, s.created_at_s as session_created_at_s, s.seen_at_s, s.confirmed_at_s,
-               p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s
+               s.sid, p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s, p.updated_at_s
         from sessions s join people p on p.person_id = s.person_id
         where s.session_digest = $1 and s.ended_at_s is null
         """,
@@ -54,6 +60,7 @@ async def by_digest(tx: Transaction, digest: str) -> StoredSession | None:
         created_at_s=row["session_created_at_s"],
         seen_at_s=row["seen_at_s"],
         confirmed_at_s=row["confirmed_at_s"],
+        sid=row["sid"],
     )
 
 

@@ -1,1 +1,1 @@
-"""The steps, in order: `v0001_main_job`, `v0002_past_one_machine`."""
+"""The steps, in order: `v0001_main_job`, `v0002_past_one_machine`, `v0003_apps_and_grants`."""
