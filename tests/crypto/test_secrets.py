@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import get_args
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -12,15 +13,21 @@ from keygrove.crypto.secrets import (
     Digests,
     Domain,
     Secret,
+    _base62,
     derive_key,
     is_whole,
     new_client_id,
     new_client_secret,
+    new_code,
     new_company_id,
+    new_event_id,
+    new_grant_id,
     new_person_id,
     new_session_token,
     new_setup_token,
     new_token_id,
+    read_refresh_token,
+    refresh_token,
 )
 
 KINDS: dict[str, tuple[Callable[[], str], int]] = {
@@ -29,6 +36,9 @@ KINDS: dict[str, tuple[Callable[[], str], int]] = {
     "kg_sk_": (lambda: new_client_secret().reveal(), 55),
     "kg_se_": (lambda: new_session_token().reveal(), 55),
     "kg_su_": (lambda: new_setup_token().reveal(), 55),
+    "kg_gr_": (new_grant_id, 34),
+    "kg_co_": (lambda: new_code().reveal(), 55),
+    "kg_rt_": (lambda: refresh_token(DIGESTS, new_grant_id(), 1).reveal(), 83),
 }
 DIGESTS = Digests(b"k" * 32)
 
@@ -139,3 +149,42 @@ def test_derived_keys_differ_by_purpose_and_master() -> None:
     keys = {derive_key(b"m" * 32, "vault"), derive_key(b"m" * 32, "digests"), derive_key(b"n" * 32, "vault")}
     assert len(keys) == 3
     assert {len(key) for key in keys} == {32}
+
+
+def test_a_refresh_token_names_its_grant_and_generation() -> None:
+    """The same token each time, so that an answer can be given again; another for each generation."""
+    grant_id = new_grant_id()
+    for generation in (1, 2, 61, 62, 10_000, 62**6 - 1):
+        token = refresh_token(DIGESTS, grant_id, generation)
+        assert token.reveal() == refresh_token(DIGESTS, grant_id, generation).reveal()
+        assert read_refresh_token(DIGESTS, token.reveal()) == (grant_id, generation)
+        assert f"{token!r}" == "<secret>"
+
+
+def test_nobody_makes_a_refresh_token_without_the_key() -> None:
+    """Not with another key, not from one of another generation, not with a checksum of one's own."""
+    grant_id = new_grant_id()
+    first, second = (refresh_token(DIGESTS, grant_id, generation).reveal() for generation in (1, 2))
+    foreign = refresh_token(Digests(b"l" * 32), grant_id, 1).reveal()
+    spliced = _with_checksum(first[:34] + second[34:77])
+    for value in (foreign, spliced, _with_checksum("kg_rt_"), _with_checksum("kg_rt_" + "_" * 71)):
+        assert is_whole(value)
+        assert read_refresh_token(DIGESTS, value) is None
+    assert not any(read_refresh_token(DIGESTS, first[:length]) for length in range(len(first)))
+
+
+@given(st.text(max_size=90))
+def test_any_text_can_be_asked_whether_it_is_a_refresh_token(text: str) -> None:
+    """The answer is no, and never an exception, also when its checksum is right."""
+    for value in (text, _with_checksum("kg_rt_" + text)):
+        assert read_refresh_token(DIGESTS, value) is None
+
+
+def test_event_ids_sort_by_time() -> None:
+    """Two of one microsecond differ."""
+    assert new_event_id(1) != new_event_id(1)
+    assert new_event_id(9) < new_event_id(10) < new_event_id(1_700_000_000_000_000)
+
+
+def _with_checksum(body: str) -> str:
+    return body + _base62(crc32(body.encode("utf-8", "surrogatepass")), 6)

@@ -18,10 +18,14 @@ BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_CHARACTERS = 43
 _ID_CHARACTERS = 22
 _CHECKSUM_CHARACTERS = 6
+# 62**6 generations of refresh tokens: one a second for 1,800 years.
+_GENERATION_CHARACTERS = 6
+_GRANT, _REFRESH = "kg_gr_", "kg_rt_"
 
 Domain = Literal[
-    "client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn", "account"
-]
+    "client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn", "account",
+    "code", "refresh_token", "interaction",
+]  # fmt: skip
 
 
 class Secret:
@@ -92,6 +96,49 @@ def new_setup_token() -> Secret:
     return Secret(_new("su", _SECRET_CHARACTERS))
 
 
+def new_grant_id() -> str:
+    """A random id of an authorization grant. It is no secret."""
+    return _new("gr", _ID_CHARACTERS)
+
+
+def new_code() -> Secret:
+    """A random authorization code of 256 bits (RFC 6749 §10.10)."""
+    return Secret(_new("co", _SECRET_CHARACTERS))
+
+
+def refresh_token(digests: Digests, grant_id: str, generation: int) -> Secret:
+    """The refresh token of a grant's generation, always the same: none of it is stored (ADR 0008).
+
+    Nobody can make one without the server's key; it tells its grant and generation to anybody.
+    """
+    random = grant_id[len(_GRANT) : -_CHECKSUM_CHARACTERS]
+    mac = int(digests.of("refresh_token", f"{grant_id} {generation}"), 16)
+    generation_digits = _base62(generation, _GENERATION_CHARACTERS)
+    body = _REFRESH + random + generation_digits + _base62(mac, _SECRET_CHARACTERS)
+    return Secret(body + _checksum(body))
+
+
+def read_refresh_token(digests: Digests, value: str) -> tuple[str, int] | None:
+    """The grant id and the generation of a refresh token that we made; None for everything else."""
+    if not (value.isascii() and value.startswith(_REFRESH) and is_whole(value)):
+        return None
+    random_end = len(_REFRESH) + _ID_CHARACTERS
+    digits = value[random_end : random_end + _GENERATION_CHARACTERS]
+    if not set(digits) <= set(BASE62):
+        return None
+    grant_body = _GRANT + value[len(_REFRESH) : random_end]
+    grant_id, generation = grant_body + _checksum(grant_body), 0
+    for digit in digits:
+        generation = generation * 62 + BASE62.index(digit)
+    genuine = refresh_token(digests, grant_id, generation).reveal()
+    return (grant_id, generation) if hmac.compare_digest(value, genuine) else None
+
+
+def new_event_id(at_us: int) -> str:
+    """A random id of a line in the journal, which sorts by its time (epoch microseconds)."""
+    return f"ev_{at_us:016x}{secrets.token_hex(6)}"
+
+
 def new_token_id() -> str:
     """A fresh `jti` of 128 bits (RFC 7519 §4.1.7). Read from the kernel, so forked workers never repeat."""
     return secrets.token_hex(16)
@@ -125,8 +172,12 @@ def _new(kind: str, characters: int) -> str:
 
 
 def _checksum(body: str) -> str:
-    number, digits = zlib.crc32(body.encode("utf-8", "surrogatepass")), ""
-    for _ in range(_CHECKSUM_CHARACTERS):
+    return _base62(zlib.crc32(body.encode("utf-8", "surrogatepass")), _CHECKSUM_CHARACTERS)
+
+
+def _base62(number: int, characters: int) -> str:
+    digits = ""
+    for _ in range(characters):
         number, digit = divmod(number, 62)
         digits = BASE62[digit] + digits
     return digits

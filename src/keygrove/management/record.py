@@ -1,9 +1,9 @@
 """Writes the journal: one line for each thing done, or refused, in the same transaction as the deed."""
 
 import json
-import secrets
 from collections.abc import Mapping
 
+from keygrove.crypto.secrets import new_event_id
 from keygrove.management.context import Actor, Management
 from keygrove.management.errors import Forbidden
 from keygrove.storage import journal
@@ -47,7 +47,7 @@ def event(
     """A line of the journal, not yet written. `at` is epoch seconds with their fraction."""
     at_us = int(at * 1_000_000)
     return journal.Event(
-        id=f"ev_{at_us:016x}{secrets.token_hex(6)}",
+        id=new_event_id(at_us),
         at_us=at_us,
         actor_kind=actor.kind,
         actor_id=actor.id,
