@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from keygrove.protocol.grants import GRANTS
 from keygrove.protocol.scope import OPENID
 
+AUTHORIZATION_PATH = "/oauth2/auth"
+END_SESSION_PATH = "/oauth2/sessions/logout"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path, not a secret
 JWKS_PATH = "/.well-known/jwks.json"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
