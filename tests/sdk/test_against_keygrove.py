@@ -13,7 +13,7 @@ from keygrove.management import integrations
 from keygrove.management.context import OPERATOR
 from keygrove.sdk.client import TokenSource
 from keygrove.sdk.resource_server import ResourceServer
-from keygrove.sdk.token_request import TokenError
+from keygrove.sdk.token_endpoint import TokenError
 from running import AUDIENCE, Key, RunningServer
 from sdk.asgi import serving
 
@@ -87,7 +87,8 @@ def test_j46_the_published_keys_are_public_and_distinct(server: RunningServer) -
 def test_the_sdk_needs_nothing_of_the_server() -> None:
     """Importing it brings the standard library, cryptography, joserfc, and our pure floors."""
     program = (
-        "import sys; before = set(sys.modules); import keygrove.sdk.client, keygrove.sdk.resource_server;"
+        "import sys; before = set(sys.modules); import keygrove.sdk.authorization_code;"
+        "import keygrove.sdk.client, keygrove.sdk.resource_server;"
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

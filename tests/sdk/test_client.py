@@ -16,7 +16,8 @@ from keygrove.crypto.secrets import Secret
 from keygrove.sdk import http
 from keygrove.sdk.client import TokenSource
 from keygrove.sdk.steps import HttpAnswer, HttpRequest, Pause, drive
-from keygrove.sdk.token_request import Order, TokenError, request_token
+from keygrove.sdk.token_endpoint import TokenError
+from keygrove.sdk.token_request import Order, request_token
 from sdk.issuer import CLIENT, Clock
 from sdk.token_server import SECRET, Answer, TokenServer, running_token_server
 

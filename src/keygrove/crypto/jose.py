@@ -207,13 +207,14 @@ class PublicKeys:
 
 
 def verify(
-    token: str, keys: PublicKeys, *, algorithms: Collection[str], types: Collection[str]
+    token: str, keys: PublicKeys, *, algorithms: Collection[str], types: Collection[str | None]
 ) -> dict[str, object]:
     """Check the form, the header and the signature of a token and return its claims.
 
     `algorithms` and `types` are what the caller allows (RFC 8725 §3.1, §3.11); the token has no say. Types
-    compare without case and with `application/` left out (RFC 7515 §4.1.9). Embedded keys (`jwk`, `jku`,
-    `x5c`, `x5u`) are not used. Whose token it is, for whom and for how long is the caller's to judge.
+    compare without case and with `application/` left out (RFC 7515 §4.1.9); None is a token without one.
+    Embedded keys (`jwk`, `jku`, `x5c`, `x5u`) are not used. Whose token it is, for whom and for how long is
+    the caller's to judge.
 
     Raises UnknownKey when only the key is missing, InvalidToken for all else.
     """
@@ -244,7 +245,9 @@ def _protected(segment: bytes) -> dict[str, str]:
     return header
 
 
-def _key_for(header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str]) -> Key:
+def _key_for(
+    header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str | None]
+) -> Key:
     if not isinstance(header, dict):
         raise InvalidToken("the header is not a JSON object")
     if header.get("alg") not in tuple(algorithms):

@@ -10,8 +10,16 @@ client             for integrators: get an access token and keep it fresh
 token_request      one client credentials request, with its retries (RFC 6749 §4.4)
 request_auth       `auth=` objects for httpx2, httpx and requests
 
+authorization_code for apps that people connect to their company: start, callback, refresh, revoke
+pending            an authorization request under way, and which answer is its own (RFC 6749 §4.1, RFC 9207)
+id_token           what the claims of an ID token must say (OpenID Connect Core §3.1.3.7)
+connection         what a person allowed the app, as the app keeps it
+
+token_endpoint     requests where a client proves itself, repeated and read (RFC 6749 §2.3.1, §5)
+claim_values       texts and times in the claims of tokens (RFC 7519 §4.1)
 discovery          an issuer's metadata (OpenID Connect Discovery 1.0, RFC 8414)
 steps              rules that need I/O, written without doing it; the drivers that do it
 http               HTTP by the standard library, with limits on time and size
 flight             at most one refresh at a time, shared by threads and tasks
+errand             steps that are done once, however many want their outcome
 """

@@ -1,10 +1,10 @@
 """What the claims of an access token must say (RFC 9068 §2.2 and §4, RFC 7519 §4.1), as a pure function."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keygrove.crypto.jose import InvalidToken
+from keygrove.sdk.claim_values import check_times, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,11 @@ def read_claims(claims: Mapping[str, object], expected: Expected, *, now: float)
     if not _is_for(claims.get("aud"), expected.audience):
         raise InvalidToken("the token is for another API")
     return Principal(
-        company_id=_text(claims.get(expected.company_claim), "the token names no company"),
-        client_id=_text(claims.get("client_id", claims.get("azp")), "the token names no client"),
-        subject=_text(claims.get("sub"), "the token has no subject"),
+        company_id=text(claims.get(expected.company_claim), "the token names no company"),
+        client_id=text(claims.get("client_id", claims.get("azp")), "the token names no client"),
+        subject=text(claims.get("sub"), "the token has no subject"),
         scopes=_scopes(claims),
-        expires_at_s=_check_times(claims, expected.leeway_s, now),
+        expires_at_s=check_times(claims, expected.leeway_s, now),
         claims=claims,
     )
 
@@ -58,32 +58,6 @@ def _is_for(audience: object, ours: str) -> bool:
     if isinstance(audience, list):
         return all(isinstance(each, str) for each in audience) and ours in audience
     return audience == ours
-
-
-def _text(value: object, otherwise: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidToken(otherwise)
-    return value
-
-
-def _check_times(claims: Mapping[str, object], leeway_s: int, now: float) -> int:
-    expires_at = _number(claims.get("exp"))
-    if now >= expires_at + leeway_s:
-        raise InvalidToken("the token has expired")
-    if "nbf" in claims and now < _number(claims["nbf"]) - leeway_s:
-        raise InvalidToken("the token is not valid yet")
-    if "iat" in claims and now < _number(claims["iat"]) - leeway_s:
-        raise InvalidToken("the token is from the future: the clocks of the issuer and of this API disagree")
-    return int(expires_at)
-
-
-def _number(value: object) -> float:
-    """A NumericDate is a JSON number (RFC 7519 §2): no string, no boolean, nothing infinite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidToken("a time in the token is not a number")
-    if (isinstance(value, float) and not math.isfinite(value)) or abs(value) > 2**53:
-        raise InvalidToken("a time in the token is not a number")
-    return value
 
 
 def _scopes(claims: Mapping[str, object]) -> frozenset[str]:

@@ -20,7 +20,8 @@ from keygrove.sdk.discovery import check_issuer
 from keygrove.sdk.flight import Flight, Waiting
 from keygrove.sdk.request_auth import RequestsAuth, auth_class
 from keygrove.sdk.steps import AsyncFetch, Fetch
-from keygrove.sdk.token_request import LONGEST_PAUSE_S, Grant, Order, TokenError, request_token
+from keygrove.sdk.token_endpoint import LONGEST_PAUSE_S, Grant, TokenError
+from keygrove.sdk.token_request import Order, request_token
 
 _TIMEOUT_S = 10.0
 _PATIENCE_S = LONGEST_PAUSE_S + 3 * _TIMEOUT_S

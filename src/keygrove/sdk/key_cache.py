@@ -1,4 +1,4 @@
-"""The keys of an issuer: fetched when needed, kept, and renewed behind the scenes.
+"""The keys of an issuer and its metadata: fetched when needed, kept, and renewed behind the scenes.
 
 Up to FRESH_S seconds old they are used as they are. Up to OLD_S they are used while newer ones are fetched.
 Then newer ones are waited for; if none can be had, the last good set serves on, up to LOST_S. A key that the
@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from keygrove.crypto.jose import PublicKeys
-from keygrove.sdk.discovery import discover, endpoint
+from keygrove.sdk.discovery import Metadata, discover, endpoint
 from keygrove.sdk.flight import Flight, Waiting
 from keygrove.sdk.http import TIMEOUT_S
 from keygrove.sdk.steps import AsyncFetch, Fetch, HttpAnswer, HttpRequest, Unreachable, get
@@ -31,7 +31,11 @@ class KeysUnavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class _Kept:
     keys: PublicKeys
+    metadata: Metadata
     fetched_at: float
+
+
+_Fetched = tuple[PublicKeys, Metadata]
 
 
 class KeyCache:
@@ -46,10 +50,19 @@ class KeyCache:
         self._kept: _Kept | None = None
         self._failures = 0
         self._next_attempt_at = monotonic()
-        self.flight: Flight[PublicKeys] = Flight(fetch, self._land, patience_s=2 * TIMEOUT_S + 1)
+        self.flight: Flight[_Fetched] = Flight(fetch, self._land, patience_s=2 * TIMEOUT_S + 1)
 
     def usable(self) -> Waiting[PublicKeys]:
         """Return keys to verify with, waiting only if that is needed. Raises KeysUnavailable."""
+        kept = yield from self._usable()
+        return kept.keys
+
+    def metadata(self) -> Waiting[Metadata]:
+        """Return the issuer's metadata, which is fetched and kept with the keys. Raises KeysUnavailable."""
+        kept = yield from self._usable()
+        return kept.metadata
+
+    def _usable(self) -> Waiting[_Kept]:
         age = self._age()
         if age > FRESH_S and self._may_try():
             landed = self.flight.join(self._refresh)
@@ -58,7 +71,7 @@ class KeyCache:
         kept = self._kept
         if kept is None or self._age() > LOST_S:
             raise KeysUnavailable(f"no keys of {self._issuer}")
-        return kept.keys
+        return kept
 
     def newer(self, known: PublicKeys) -> Waiting[PublicKeys | None]:
         """Look once for newer keys than the known ones; None if there are none, or it is too early."""
@@ -74,7 +87,7 @@ class KeyCache:
     def _may_try(self) -> bool:
         return self._monotonic() >= self._next_attempt_at
 
-    def _refresh(self) -> Generator[HttpRequest, HttpAnswer | None, PublicKeys]:
+    def _refresh(self) -> Generator[HttpRequest, HttpAnswer | None, _Fetched]:
         metadata = yield from discover(self._issuer)
         answer = yield from get(endpoint(metadata, "jwks_uri"))
         if answer.status != 200:
@@ -82,12 +95,12 @@ class KeyCache:
         keys = PublicKeys.parse(answer.json_object())
         if not keys:
             raise Unreachable("the key set has no usable key")
-        return keys
+        return keys, metadata
 
-    def _land(self, outcome: PublicKeys | Exception) -> None:
+    def _land(self, outcome: _Fetched | Exception) -> None:
         now = self._monotonic()
-        if isinstance(outcome, PublicKeys):
-            self._kept, self._failures = _Kept(outcome, now), 0
+        if not isinstance(outcome, Exception):
+            self._kept, self._failures = _Kept(*outcome, now), 0
             self._next_attempt_at = now + RETRY_S
             return
         self._failures += 1
