@@ -40,9 +40,10 @@ PACKAGES = {
     "backoffice": {"starlette", "jinja2", "markupsafe"},
     "api": {"starlette", "fastapi", "pydantic", "msgspec"},
 }
-# Single files with more: doors of the SDK to a framework, and the limits of uvicorn's connections.
+# Single files with more: doors of the SDK to a framework, and what of uvicorn is ours.
 FILES = {
     "keygrove.sdk.fastapi": {"fastapi", "starlette"},
+    "keygrove.web.accepting": {"uvicorn"},
     "keygrove.web.connection": {"uvicorn", "httptools"},
 }
 

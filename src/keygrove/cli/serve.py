@@ -43,6 +43,7 @@ def serve(
 
     # The workers inherit these modules instead of importing them again.
     import_module("keygrove.app")
+    import_module("keygrove.web.accepting")
     import_module("keygrove.web.connection")
     flags = {"host": host, "port": port, "workers": workers}
     settings = configuration(flags)
@@ -138,9 +139,10 @@ def _work(settings: "Config", bound: "socket.socket") -> None:
     """What one worker does: serve the application on the bound socket."""
     import uvicorn
 
+    from keygrove.web.accepting import FairServer
     from keygrove.web.connection import LimitedConnection
 
-    server = uvicorn.Server(
+    server = FairServer(
         uvicorn.Config(
             "keygrove.app:from_environment",
             factory=True,

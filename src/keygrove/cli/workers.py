@@ -36,6 +36,7 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(backlog)
+        listener.setblocking(False)
     except OSError:
         listener.close()
         raise
