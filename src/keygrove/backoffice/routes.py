@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from keygrove.backoffice import key_detail, key_new, key_remove, keys, setup, sign_in
+from keygrove.backoffice import connect, key_detail, key_new, key_remove, keys, setup, sign_in
 from keygrove.backoffice.companies import start
 from keygrove.backoffice.integrations import integrations_page
 from keygrove.backoffice.static_files import serve
@@ -26,6 +26,8 @@ def routes() -> list[BaseRoute]:
         _route("/sign-in", get=sign_in.sign_in_page, post=sign_in.sign_in_now),
         _route("/sign-out", get=sign_in.sign_out_page, post=sign_in.sign_out_now),
         _route("/setup", get=setup.setup_page, post=setup.setup_now),
+        _route("/oauth2/auth", get=connect.authorize_page, post=connect.authorize_page),
+        _route("/oauth2/auth/continue", post=connect.continue_now),
         _route("/theme", post=choose_theme),
         _route(_INTEGRATIONS, get=integrations_page),
         _route(_KEYS, get=keys.key_list),

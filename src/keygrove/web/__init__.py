@@ -4,5 +4,6 @@ adapter       ASGI <-> protocol.message, and the bare callables of the protocol 
 defenses      what every request passes: host and head checked, security headers, request id
 forms         form posts of pages, cross-site posts refused
 visits        who is signed in: the session cookie
+interaction   one authorization request in a browser; sealed: how its pages hold it; asking: what they ask
 health        /livez, /readyz, /version
 """

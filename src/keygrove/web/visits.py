@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keygrove.endpoints.context import AuthorizationServer
 from keygrove.management import sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import Actor, Management
@@ -71,6 +72,12 @@ def management(request: Request) -> Management:
     return found
 
 
+def server(request: Request) -> AuthorizationServer:
+    """The authorization server that this application serves."""
+    found: AuthorizationServer = request.app.state.server
+    return found
+
+
 async def current(request: Request) -> Visit | None:
     """The signed-in visitor, if there is one."""
     token = request.cookies.get(_name(request, "session"), "")
@@ -78,6 +85,11 @@ async def current(request: Request) -> Visit | None:
     if session is None:
         return None
     return Visit(session, address(request), request.state.request_id)
+
+
+def brings_session(request: Request) -> bool:
+    """Whether the browser sent a session cookie, of whatever worth: from another site's form it does not."""
+    return _name(request, "session") in request.cookies
 
 
 async def signed_in(request: Request) -> Visit:

@@ -6,11 +6,13 @@ import { menus } from "./menus.js";
 import { permissionPicker } from "./permissions.js";
 import { saveButtons } from "./save.js";
 import { searchGuard } from "./search.js";
+import { sendAtOnce } from "./send.js";
 import { submitOnce } from "./submit.js";
 import { themeButtons } from "./theme.js";
 
 for (const improve of [
   copyButtons, coverable, saveButtons, leaveWarning, permissionPicker, submitOnce, searchGuard, menus, themeButtons,
+  sendAtOnce,
 ]) {
   try {
     improve(document);

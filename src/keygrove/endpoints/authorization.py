@@ -1,0 +1,203 @@
+"""The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2): load, decide, commit, answer.
+
+It is asked again after each thing that the person did. Until a code is made nothing is stored.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from keygrove.crypto.secrets import new_code, new_grant_id
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.hints import read_hint
+from keygrove.protocol.authorization import (
+    AuthorizationRequest,
+    ClaimedRequest,
+    ErrorPage,
+    ErrorRedirect,
+    check_authorization_request,
+    read_authorization_request,
+)
+from keygrove.protocol.consent import (
+    AskConsent,
+    ChooseCompany,
+    CompanyChoice,
+    Consent,
+    Deny,
+    Explain,
+    Facts,
+    Grant,
+    Interaction,
+    SignedIn,
+    SignIn,
+    decide_authorization,
+)
+from keygrove.protocol.errors import InvalidRequest, OAuthError
+from keygrove.protocol.message import Request
+from keygrove.protocol.response_mode import FormPost, Redirection, send_code, send_error
+from keygrove.storage import apps, clients, companies, consents, grants, journal, people
+from keygrove.storage.apps import App
+from keygrove.storage.database import Transaction
+
+log = logging.getLogger("keygrove.authorization")
+Note = Callable[[str, Consent], journal.Event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request of one browser, and what became of it so far.
+
+    `interaction_id` is random and names it; `signed_in` is whose browser it is now. `note` writes the
+    journal's line about a new consent to a client.
+    """
+
+    request: Request
+    interaction_id: str
+    signed_in: SignedIn | None
+    done: Interaction
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Send the browser back to the client."""
+
+    answer: Redirection | FormPost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Show a page to the person: why (`step`), which app of which maker asks, and what is known.
+
+    `companies` are the names of the person's companies by id, `connected` those that the app is connected to.
+    """
+
+    step: SignIn | ChooseCompany | AskConsent | Explain
+    asked: AuthorizationRequest
+    app: App
+    maker: str
+    companies: Mapping[str, str] = field(default_factory=dict)
+    connected: frozenset[str] = frozenset()
+
+
+class AlreadyAnswered(Exception):
+    """This interaction ended in a code before; there is never a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    facts: Facts
+    companies: Mapping[str, str]
+
+
+async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered | Shown:
+    """What comes next: back to the client with a code or an error, or a page for the person.
+
+    Raises ErrorPage when there is no client to be trusted with the error, AlreadyAnswered.
+    """
+    try:
+        claimed = read_authorization_request(attempt.request)
+        async with server.database.transaction() as tx:
+            outcome = await _decide(tx, server, attempt, claimed)
+    except ErrorPage as error:
+        _log_refusal(attempt, error.error)
+        raise
+    except ErrorRedirect as error:
+        _log_refusal(attempt, error.error)
+        return Answered(send_error(error.back, error.error, server.policy.issuer))
+    return outcome
+
+
+async def _decide(
+    tx: Transaction, server: AuthorizationServer, attempt: Attempt, claimed: ClaimedRequest
+) -> Answered | Shown:
+    client = await clients.by_id(tx, claimed.client_id)
+    asked = check_authorization_request(claimed, client, server.policy)
+    loaded = await _load(tx, server, attempt, asked)
+    now = int(server.clock())
+    decision = decide_authorization(asked, loaded.facts, now=now, grant_id=new_grant_id())
+    if isinstance(decision, Deny):
+        raise ErrorRedirect(decision.error, asked.back)
+    if isinstance(decision, Grant):
+        code = await _commit(tx, server, attempt, decision, now=now)
+        return Answered(send_code(asked.back, code, server.policy.issuer))
+    return await _show(tx, asked, decision, loaded)
+
+
+async def _load(
+    tx: Transaction, server: AuthorizationServer, attempt: Attempt, asked: AuthorizationRequest
+) -> _Loaded:
+    """What the store knows of the person, their companies, and what they allow this app."""
+    hint = read_hint(server, asked.id_token_hint)
+    person, client = attempt.signed_in, asked.client
+    if person is None:
+        return _Loaded(Facts(signed_in=None, companies=(), hint=hint, interaction=attempt.done), {})
+    allowed = await consents.of_person(tx, client.client_id, person.subject)
+    mine = [
+        (membership.company, membership.role)
+        for membership in await people.memberships(tx, person.subject)
+        if membership.company.suspended_at_s is None and client.restricted_to in (None, membership.company.id)
+    ]
+    choices = tuple(
+        CompanyChoice(company.id, role == "admin", allowed.get(company.id, frozenset()))
+        for company, role in mine
+    )
+    facts = Facts(signed_in=person, companies=choices, hint=hint, interaction=attempt.done)
+    return _Loaded(facts, {company.id: company.name for company, _ in mine})
+
+
+async def _commit(
+    tx: Transaction, server: AuthorizationServer, attempt: Attempt, decision: Grant, *, now: int
+) -> str:
+    """Keep the grant and, if there is a new one, the consent. The code; only its digest is kept.
+
+    Raises AlreadyAnswered, and nothing is kept then.
+    """
+    code, grant = new_code(), decision.code.grant
+    added = await grants.insert(
+        tx,
+        decision.code,
+        code_digest=server.digests.of("code", code.reveal()),
+        interaction_id=attempt.interaction_id,
+        created_at_s=now,
+    )
+    if not added:
+        raise AlreadyAnswered
+    if decision.consent is not None:
+        await consents.give(tx, decision.consent, grant.client_id, at_s=now)
+        await journal.append(tx, attempt.note(grant.client_id, decision.consent))
+    log.info(
+        "authorized",
+        extra=_who(attempt)
+        | {"client_id": grant.client_id, "company": grant.company_id, "grant": grant.grant_id},
+    )
+    return code.reveal()
+
+
+async def _show(
+    tx: Transaction,
+    asked: AuthorizationRequest,
+    step: SignIn | ChooseCompany | AskConsent | Explain,
+    loaded: _Loaded,
+) -> Shown:
+    """What the page needs to say who asks. Raises ErrorPage when the app was removed just now."""
+    app = await apps.by_id(tx, asked.client.client_id)
+    if app is None:
+        raise ErrorPage(InvalidRequest("The app that sent you here is not known.", detail="no such app"))
+    maker = await companies.by_id(tx, app.company_id)
+    return Shown(
+        step=step,
+        asked=asked,
+        app=app,
+        maker=maker.name if maker is not None else "",
+        companies=loaded.companies,
+        connected=frozenset(choice.company_id for choice in loaded.facts.companies if choice.allowed),
+    )
+
+
+def _log_refusal(attempt: Attempt, error: OAuthError) -> None:
+    log.info("authorization refused", extra=_who(attempt) | {"error": error.code, "reason": str(error)})
+
+
+def _who(attempt: Attempt) -> dict[str, str]:
+    return {"request_id": attempt.request.request_id, "ip": attempt.request.address}
