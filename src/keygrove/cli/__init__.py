@@ -12,5 +12,6 @@ settings                init, config check
 upkeep                  migrate, setup-link, version
 backup                  backup, restore
 signing_keys            list, rotate and revoke what the issuer signs with
+apps, api_credentials   apps and their review; what APIs ask about tokens with
 companies, people, keys what people do in Backoffice, at the command line
 """

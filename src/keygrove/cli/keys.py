@@ -69,7 +69,7 @@ def create(
 
         found = await find_company(m, company)
         return await integrations.create_key(
-            m, OPERATOR, found.id, name=name, permissions=_scopes(permission)
+            m, OPERATOR, found.id, name=name, permissions=scopes_of(permission)
         )
 
     made = with_management(make, create=False)
@@ -149,7 +149,7 @@ def update(
         from keygrove.management.context import OPERATOR
 
         company_id = await _company_of(m, client_id, company)
-        permissions = _scopes(permission) if permission else None
+        permissions = scopes_of(permission) if permission else None
         return await integrations.update_key(
             m, OPERATOR, company_id, client_id, name=name, permissions=permissions
         )
@@ -178,7 +178,7 @@ def remove(
     show(as_json, {"client_id": client_id, "removed": True}, f"The key {client_id} is removed.")
 
 
-def _scopes(values: list[str]) -> list[str]:
+def scopes_of(values: list[str]) -> list[str]:
     """Permissions as given: repeated, or several in one with blanks or commas between them."""
     return [scope for value in values for scope in value.replace(",", " ").split()]
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from keygrove.cli import backup, companies, demo, keys, people, place, serve, settings, signing_keys, upkeep
+from keygrove.cli import (
+    api_credentials,
+    apps,
+    backup,
+    companies,
+    demo,
+    keys,
+    people,
+    place,
+    serve,
+    settings,
+    signing_keys,
+    upkeep,
+)
 from keygrove.cli.output import CommandFailed
 from keygrove.cli.place import ConfigFile, DataDir
 
@@ -32,6 +45,8 @@ backup.add_to(commands)
 commands.add_typer(companies.commands, name="company")
 commands.add_typer(people.commands, name="person")
 commands.add_typer(keys.commands, name="key")
+commands.add_typer(apps.commands, name="app")
+commands.add_typer(api_credentials.commands, name="api-credential")
 commands.add_typer(signing_keys.commands, name="signing-key")
 
 

@@ -4,6 +4,10 @@ context          Management: what every function is handed; Actor: who does it
 errors           what can be wrong with what they ask
 catalogue        the APIs and the permissions a key can have
 integrations     integration keys: a key is a confidential client with a name, permissions, a company
+apps             apps that other companies connect: registered, reviewed, suspended
+app_details      what their makers say about them, checked
+connected_apps   the apps that a company has connected, and disconnects
+api_credentials  with which an API may ask about tokens
 companies        the customers
 people           accounts and roles
 sign_in          sessions, the recent-sign-in check, throttling

@@ -46,7 +46,7 @@ class Actor:
     def require_admin(self) -> None:
         """Raises Forbidden for everybody but an admin."""
         if self.role != "admin":
-            raise Forbidden("Your role can look at keys but not change them. Ask an admin of your company.")
+            raise Forbidden("Your role can look but not change anything. Ask an admin of your company.")
 
 
 OPERATOR = Actor(kind="cli", id="operator", name="Operator", role="admin")

@@ -46,7 +46,7 @@ async def prepare(m: Management, *, email: str, name: str, password: str) -> tup
     """A person not yet stored, and the hash of the password; every fault at once. Raises Invalid."""
     faults: list[Fault] = []
     email, cleaned = email.strip(), ""
-    if not _EMAIL.fullmatch(email):
+    if not is_email_address(email):
         faults.append(Fault("email", "Enter an e-mail address, such as name@example.com."))
     try:
         cleaned = clean_name(name or email.partition("@")[0] or "?", field="name")
@@ -57,6 +57,11 @@ async def prepare(m: Management, *, email: str, name: str, password: str) -> tup
         raise Invalid(*faults)
     person = Person(id=new_person_id(), email=email, name=cleaned, created_at_s=m.now())
     return person, await m.passwords.hash(password)
+
+
+def is_email_address(text: str) -> bool:
+    """Whether the text can be an e-mail address."""
+    return _EMAIL.fullmatch(text) is not None
 
 
 async def add(
