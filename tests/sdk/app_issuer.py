@@ -60,6 +60,7 @@ class AppIssuer(Issuer):
         self.wrong: dict[str, object] = {}
         self.header_of_id_tokens: dict[str, object] = {}
         self.without_id_token = False
+        self.signs_access_tokens = False
         self.forged = ""
         self.members: dict[str, object] = {}
 
@@ -85,6 +86,8 @@ class AppIssuer(Issuer):
             return 400, {"error": "invalid_grant", "error_description": "The grant is invalid."}
         number = len(self.forms)
         access_token, refresh_token = f"access-{number}", f"refresh-{number}"
+        if self.signs_access_tokens:
+            access_token = self.token(sub=PERSON, client_id=APP, scope=asked["scope"], jti=str(number))
         nonce = asked.get("nonce") if form["grant_type"] == "authorization_code" else None
         answer: dict[str, object] = {
             "access_token": access_token,

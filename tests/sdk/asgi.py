@@ -10,10 +10,10 @@ import uvicorn
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """Serve an app with uvicorn in a thread; gives its URL."""
+def serving(app: Any, port: int = 0) -> Iterator[str]:
+    """Serve an app with uvicorn in a thread, by default at a free port; gives its URL."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="critical", access_log=False, lifespan="off"
+        app, host="127.0.0.1", port=port, log_level="critical", access_log=False, lifespan="off"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
