@@ -1,13 +1,15 @@
 """How statements are executed: none on a hot path reads a whole table."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients, people, sessions
+from keygrove.storage import api_credentials, apps, clients, consents, grants, people, sessions
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import Database, Row, Transaction, Value
+from storage.granted import APP, CODE, CONSENT, add_companies_people_and_apps
 from stores import Store
 
 LISTING = ClientListing(
@@ -22,6 +24,31 @@ LISTING = ClientListing(
 )
 TOKEN_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "clients.by_id": lambda tx: clients.by_id(tx, "c"),
+}
+GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
+    "clients.by_id of an app": lambda tx: clients.by_id(tx, APP.client_id),
+    "grants.by_code": lambda tx: grants.by_code(tx, "d"),
+    "grants.by_id": lambda tx: grants.by_id(tx, "g"),
+    "grants.insert": lambda tx: grants.insert(tx, CODE, code_digest="d", interaction_id="i", created_at_s=0),
+    "grants.spend_code": lambda tx: grants.spend_code(tx, "g", at_s=0),
+    "grants.start_refresh": lambda tx: grants.start_refresh(tx, "g", at_s=0),
+    "grants.rotate": lambda tx: grants.rotate(tx, "g", generation=1, at_s=0),
+    "grants.revoke": lambda tx: grants.revoke(tx, "g", at_s=0),
+    "grants.revoke_of_app": lambda tx: grants.revoke_of_app(tx, "c", "o", at_s=0),
+    "grants.revoke_of_person": lambda tx: grants.revoke_of_person(tx, "p", at_s=0),
+    "grants.clients_of_session": lambda tx: grants.clients_of_session(tx, "s"),
+    "grants.forget": lambda tx: grants.forget(tx, before_s=3, idle_before_s=2, absolute_before_s=1),
+    "consents.give": lambda tx: consents.give(tx, CONSENT, APP.client_id, at_s=0),
+    "consents.of_person": lambda tx: consents.of_person(tx, "c", "p"),
+    "consents.connected": lambda tx: consents.connected(tx, "o"),
+    "consents.withdraw": lambda tx: consents.withdraw(tx, "c", "o"),
+    "api_credentials.by_id": lambda tx: api_credentials.by_id(tx, "c"),
+    "apps.by_id": lambda tx: apps.by_id(tx, "c"),
+    "apps.of_company": lambda tx: apps.of_company(tx, "o"),
+    "apps.update": lambda tx: apps.update(tx, APP, name_key="n"),
+    "apps.set_state": lambda tx: apps.set_state(tx, "c", was="draft", state="live", at_s=0),
+    "apps.set_secret": lambda tx: apps.set_secret(tx, "c", "d"),
+    "apps.remove": lambda tx: apps.remove(tx, "c", at_s=0),
 }
 OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "clients.active": lambda tx: clients.active(tx, "o", "c"),
@@ -78,14 +105,40 @@ async def test_no_statement_scans_a_table(database: Database, store: Store, name
     async with database.transaction() as tx:
         recorder = Recorder(tx)
         await (TOKEN_PATH | OTHERS)[name](recorder)
+    assert_no_scan(store, recorder)
+
+
+@pytest.mark.parametrize("name", GRANT_PATH)
+async def test_no_statement_about_apps_and_grants_scans_a_table(
+    database: Database, store: Store, name: str
+) -> None:
+    """However many people have connected however many apps."""
+    await add_companies_people_and_apps(database)
+    async with database.transaction() as tx:
+        recorder = Recorder(tx)
+        await GRANT_PATH[name](recorder)
+    assert_no_scan(store, recorder)
+
+
+def assert_no_scan(store: Store, recorder: Recorder) -> None:
+    """What was recorded is answered from indexes."""
     assert recorder.statements
     for sql, values in recorder.statements:
         assert store.full_scans(sql, values) == []
 
 
 async def test_a_token_costs_one_statement(database: Database) -> None:
-    """The only read on the token path."""
+    """The only read on the token path of a key; an app's costs one more, a code or refresh token's one."""
+    await add_companies_people_and_apps(database)
     async with database.transaction() as tx:
+        listing = replace(LISTING, client_id="key", company_id=APP.company_id)
+        await clients.insert(tx, listing, name_key="n", secret_digest="d", grant_types="client_credentials")
         recorder = Recorder(tx)
-        await clients.by_id(recorder, "c")
-    assert len(recorder.statements) == 1
+        for client_id in ("key", "nobody"):
+            await clients.by_id(recorder, client_id)
+        assert len(recorder.statements) == 2
+        await clients.by_id(recorder, APP.client_id)
+        assert len(recorder.statements) == 4
+        await grants.by_code(recorder, "d")
+        await grants.by_id(recorder, "g")
+        assert len(recorder.statements) == 6
