@@ -1,4 +1,4 @@
-"""`keygrove demo`: two processes, printed credentials, the main path by curl, and a clean end."""
+"""`keygrove demo`: three processes, printed credentials, the main path by curl, and a clean end."""
 
 import json
 import os
@@ -37,12 +37,25 @@ class Demo:
         return own - {self.process.pid}
 
 
+Ports = tuple[int, int, int]
+
+
+def free_ports() -> Ports:
+    """One for each process."""
+    return free_port(), free_port(), free_port()
+
+
+def port_options(ports: Ports) -> list[str]:
+    """Where the demo is told to run."""
+    pairs = zip(("--port", "--api-port", "--app-port"), map(str, ports), strict=True)
+    return [word for pair in pairs for word in pair]
+
+
 @contextmanager
-def running_demo(folder: Path, ports: tuple[int, int], *arguments: str) -> Iterator[Demo]:
+def running_demo(folder: Path, ports: Ports, *arguments: str) -> Iterator[Demo]:
     """Start a demo, wait for what it prints, and stop it at the end."""
     output = folder / "demo.out"
-    options = ["--port", str(ports[0]), "--api-port", str(ports[1]), *arguments]
-    process = Shell(folder).start("demo", *options, output=output)
+    process = Shell(folder).start("demo", *port_options(ports), *arguments, output=output)
     try:
         wait_for(lambda: "Authorization" in output.read_text() or process.poll() is not None, 40)
         assert process.poll() is None, output.read_text()
@@ -54,8 +67,8 @@ def running_demo(folder: Path, ports: tuple[int, int], *arguments: str) -> Itera
 
 
 def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> None:
-    """Both processes are real; Ctrl-C ends them with exit code 0 and no trace."""
-    ports = free_port(), free_port()
+    """All processes are real; Ctrl-C ends them with exit code 0 and no trace."""
+    ports = free_ports()
     with running_demo(tmp_path, ports, "--json") as first:
         settings = {**os.environ, "ISSUER": first.shown["issuer"], "API": first.shown["api"]}
         script = [str(ROOT / "scripts" / "main-path.sh"), str(tmp_path / ".demo")]
@@ -66,8 +79,10 @@ def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> 
         call = first.shown["api_command"].replace("ACCESS_TOKEN", access)
         answered = subprocess.run(call, shell=True, capture_output=True, check=True)  # noqa: S602
         assert len(json.loads(answered.stdout)["items"]) == 3
+        page = subprocess.run(["curl", "-sS", first.shown["marketplace"]], capture_output=True, check=True)
+        assert b"Connect to Understory demo" in page.stdout
         children = first.children()
-        assert len(children) >= 4
+        assert len(children) >= 5
         os.killpg(first.process.pid, signal.SIGINT)
         assert first.process.wait(30) == 0
         assert not any(map(is_alive, children))
@@ -77,20 +92,22 @@ def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> 
         second.process.terminate()
         assert second.process.wait(30) == 0
     texts = [path.read_text() for path in (tmp_path / ".demo").glob("*.log")]
-    assert len(texts) == 2
+    assert len(texts) == 3
     assert not any("Traceback" in text for text in [*texts, first.output.read_text()])
-    for secret in (access, first.shown["client_secret"], first.shown["password"]):
+    kept = json.loads((tmp_path / ".demo" / "demo.json").read_text())
+    for secret in (access, kept["client_secret"], kept["app_client_secret"], kept["password"]):
         assert not any(secret in text for text in texts)
 
 
 def test_people_are_told_all_they_need(tmp_path: Path) -> None:
-    """Where to sign in and with what, the key, both commands; a key that was removed is replaced."""
-    ports = free_port(), free_port()
+    """Where to sign in and with what, the key, both commands, the app; a key that was removed is replaced."""
+    ports = free_ports()
     with running_demo(tmp_path, ports) as demo:
         text = demo.output.read_text()
         kept = json.loads((tmp_path / ".demo" / "demo.json").read_text())
         for part in (
             f"http://127.0.0.1:{ports[0]}/sign-in",
+            f"http://localhost:{ports[2]}",
             "/oauth2/token",
             "/v1/marketing-consents",
             "Ctrl-C",
@@ -106,13 +123,13 @@ def test_people_are_told_all_they_need(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
-    """For either of the two."""
+    """For any of the three."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for option, other in (("--port", "--api-port"), ("--api-port", "--port")):
-            code, line = Shell(tmp_path).error("demo", option, str(port), other, str(free_port()))
+        for option in ("--port", "--api-port", "--app-port"):
+            code, line = Shell(tmp_path).error("demo", *port_options(free_ports()), option, str(port))
             assert code == 1
             assert line.startswith(f"keygrove: port {port} is taken; ")
             assert "a demo may be running already" in line
@@ -122,18 +139,36 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
 
 def test_a_demo_without_its_credentials_says_what_to_do(tmp_path: Path) -> None:
     """A password cannot be read back from the database."""
-    ports = free_port(), free_port()
+    ports = free_ports()
     with running_demo(tmp_path, ports):
         pass
     (tmp_path / ".demo" / "demo.json").unlink()
-    code, line = Shell(tmp_path).error("demo", "--port", str(ports[0]), "--api-port", str(ports[1]))
+    code, line = Shell(tmp_path).error("demo", *port_options(ports))
     assert code == 1
     assert line.endswith(f"remove the folder {tmp_path}/.demo and start again")
 
 
+def test_the_app_works_on_after_what_its_data_may_have_gone_through(tmp_path: Path) -> None:
+    """Another port, a secret that is lost: each is put right, and the app is the same one."""
+    ports = free_ports()
+    with running_demo(tmp_path, ports):
+        path = tmp_path / ".demo" / "demo.json"
+        first = json.loads(path.read_text())
+    path.write_text(json.dumps({**first, "app_client_secret": ""}))
+    moved = ports[0], ports[1], free_port()
+    with running_demo(tmp_path, moved):
+        second = json.loads(path.read_text())
+    assert second["app_client_id"] == first["app_client_id"]
+    assert second["app_client_secret"] not in ("", first["app_client_secret"])
+    shell = Shell(tmp_path, {"KEYGROVE_DATA_DIR": str(tmp_path / ".demo")})
+    app = shell.value("app", "show", first["app_client_id"])
+    assert app["redirect_uris"] == [f"http://localhost:{moved[2]}/callback"]
+    assert app["state"] == "live"
+
+
 def test_a_process_that_dies_ends_the_demo(tmp_path: Path) -> None:
     """With the name of its log."""
-    with running_demo(tmp_path, (free_port(), free_port())) as demo:
+    with running_demo(tmp_path, free_ports()) as demo:
         listed = subprocess.run(
             ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True
         ).stdout
@@ -145,11 +180,11 @@ def test_a_process_that_dies_ends_the_demo(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_when_the_demo_is_killed(tmp_path: Path) -> None:
-    """No process, and both ports are free for the next one."""
-    ports = free_port(), free_port()
+    """No process, and all ports are free for the next one."""
+    ports = free_ports()
     with running_demo(tmp_path, ports) as demo:
         children = demo.children()
-        assert len(children) >= 4
+        assert len(children) >= 5
         demo.process.kill()
         demo.process.wait()
         try:

@@ -1,4 +1,4 @@
-"""`keygrove demo`: Keygrove and a small protected API as two processes, filled and ready to try."""
+"""`keygrove demo`: Keygrove, a small protected API and a third party's app, three processes ready to try."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,14 +26,7 @@ _STOPPED_WITHIN_S = 20
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_API = [
-    "-m",
-    "uvicorn",
-    "--factory",
-    "keygrove.demo.api:from_environment",
-    "--no-access-log",
-    "--no-server-header",
-]
+_QUIET = ("--no-access-log", "--no-server-header", "--host", _HOST)
 
 
 def demo(
@@ -41,11 +35,12 @@ def demo(
     ),
     port: Annotated[int, typer.Option("--port", help="The port of Keygrove.")] = 8400,
     api_port: Annotated[int, typer.Option("--api-port", help="The port of the protected API.")] = 8401,
+    app_port: Annotated[int, typer.Option("--app-port", help="The port of the third party's app.")] = 8402,
     as_json: Json = False,
 ) -> None:
-    """Start Keygrove and a small API that it protects.
+    """Start Keygrove, a small API that it protects, and a third party's app to connect.
 
-    How to try them is printed. Ctrl-C stops both.
+    How to try them is printed. Ctrl-C stops all three.
     """
     from keygrove.config.loading import load
 
@@ -53,45 +48,82 @@ def demo(
         raise WronglyUsed(
             "the demo has its own configuration; its folder is: keygrove demo --data-dir FOLDER"
         )
-    issuer, api = f"http://{_HOST}:{port}", f"http://{_HOST}:{api_port}"
+    places = Places(
+        issuer=f"http://{_HOST}:{port}",
+        api=f"http://{_HOST}:{api_port}",
+        marketplace=f"http://localhost:{app_port}",
+    )
     folder = data_dir.resolve()
-    another = f"For other ports: {_program()} demo --port {port + 10} --api-port {api_port + 10}"
-    for taken in (port, api_port):
+    another = (
+        f"For other ports: {_program()} demo "
+        f"--port {port + 10} --api-port {api_port + 10} --app-port {app_port + 10}"
+    )
+    for taken in (port, api_port, app_port):
         _refuse_taken_port(taken, another)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
     serving = {
         **environ,
         "KEYGROVE_DATA_DIR": str(folder),
-        "KEYGROVE_ISSUER": issuer,
+        "KEYGROVE_ISSUER": places.issuer,
         "KEYGROVE_PORT": str(port),
         "KEYGROVE_WORKERS": "2",
         "KEYGROVE_PLATFORM_NAME": "Understory",
     }
     load(environ=serving, folder=folder)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-    credentials = _seeded(serving, folder)
-    guarding = {
-        **environ,
-        "KEYGROVE_ISSUER": issuer,
-        "KEYGROVE_DEMO_COMPANIES": str(folder / "companies.json"),
-    }
-    commands = {
-        "keygrove": ([sys.executable, "-m", "keygrove.cli.main", "serve"], serving, f"{issuer}/readyz"),
-        "api": (
-            [sys.executable, *_API, "--host", _HOST, "--port", str(api_port)],
-            guarding,
-            f"{api}/v1/status",
-        ),
-    }
+    credentials = _seeded(serving, folder, places)
+    commands = _commands(places, credentials, environ, folder)
+    commands["keygrove"] = ["-m", "keygrove.cli.main", "serve"], serving, f"{places.issuer}/readyz"
     with contextlib.ExitStack() as running:
         children = {
-            name: running.enter_context(_child(name, command, environ, folder))
+            name: running.enter_context(_child(name, [sys.executable, *command], environ, folder))
             for name, (command, environ, _) in commands.items()
         }
         if _wait_until_ready(children, {name: url for name, (_, _, url) in commands.items()}, folder):
-            _tell(credentials, issuer, api, data_dir, as_json)
+            _tell(credentials, places, data_dir, as_json)
             _wait_for_the_end(children, folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the three processes are found; the app is on another site than Keygrove, as browsers see it."""
+
+    issuer: str
+    api: str
+    marketplace: str
+
+
+def _commands(
+    places: Places, credentials: "Credentials", environ: Mapping[str, str], folder: Path
+) -> dict[str, tuple[list[str], Mapping[str, str], str]]:
+    """How the API and the app are started, in which environment, and where each answers when it is ready."""
+
+    def factory(module: str, address: str) -> list[str]:
+        name, port = f"keygrove.demo.{module}:from_environment", address.rpartition(":")[2]
+        return ["-m", "uvicorn", "--factory", name, *_QUIET, "--port", port]
+
+    guarding = {
+        **environ,
+        "KEYGROVE_ISSUER": places.issuer,
+        "KEYGROVE_DEMO_COMPANIES": str(folder / "companies.json"),
+    }
+    connecting = {
+        **environ,
+        "KEYGROVE_ISSUER": places.issuer,
+        "KEYGROVE_CLIENT_ID": credentials.app_client_id,
+        "KEYGROVE_CLIENT_SECRET": credentials.app_client_secret,
+        "KEYGROVE_DEMO_MARKETPLACE": places.marketplace,
+        "KEYGROVE_DEMO_API": places.api,
+    }
+    return {
+        "api": (factory("api", places.api), guarding, f"{places.api}/v1/status"),
+        "marketplace": (
+            factory("marketplace", places.marketplace),
+            connecting,
+            f"{places.marketplace}/waves.css",
+        ),
+    }
 
 
 def _program() -> str:
@@ -108,7 +140,7 @@ def _refuse_taken_port(port: int, another: str) -> None:
         raise CommandFailed(f"port {port} is taken; a demo may be running already. {another}") from None
 
 
-def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
+def _seeded(environ: Mapping[str, str], folder: Path, places: Places) -> "Credentials":
     """Prepare the database and fill it."""
     import asyncio
     import logging
@@ -124,7 +156,7 @@ def _seeded(environ: Mapping[str, str], folder: Path) -> "Credentials":
         await prepare(settings)
         house = await open_house(settings)
         try:
-            return await seed(house.management, folder)
+            return await seed(house.management, folder, address=places.marketplace)
         finally:
             await house.database.close()
 
@@ -213,29 +245,31 @@ def _wait_for_the_end(children: Mapping[str, "subprocess.Popen[bytes]"], folder:
         _refuse_the_dead(children, folder)
 
 
-def _tell(credentials: "Credentials", issuer: str, api: str, data_dir: Path, as_json: bool) -> None:
+def _tell(credentials: "Credentials", places: Places, data_dir: Path, as_json: bool) -> None:
     from keygrove.backoffice.examples import examples
     from keygrove.demo.api import AUDIENCE
 
     token = examples(
-        token_url=f"{issuer}/oauth2/token",
+        token_url=f"{places.issuer}/oauth2/token",
         audience=AUDIENCE,
         scope="openid marketing.read",
         client_id=credentials.client_id,
         client_secret=credentials.client_secret,
     )[0].text
-    call = f"curl '{api}/v1/marketing-consents?limit=3' \\\n  -H 'Authorization: Bearer ACCESS_TOKEN'"
-    places = {"sign_in": f"{issuer}/sign-in", "issuer": issuer, "api": api, "audience": AUDIENCE}
+    call = f"curl '{places.api}/v1/marketing-consents?limit=3' \\\n  -H 'Authorization: Bearer ACCESS_TOKEN'"
+    sign_in = f"{places.issuer}/sign-in"
     shown = {name: getattr(credentials, name) for name in ("email", "password", "client_id", "client_secret")}
     if as_json:
-        print(json.dumps({**places, **shown, "token_command": token, "api_command": call}), flush=True)
+        addresses = {"sign_in": sign_in, "audience": AUDIENCE, **asdict(places)}
+        print(json.dumps({**addresses, **shown, "token_command": token, "api_command": call}), flush=True)
         return
     lines = [
-        ("Backoffice", places["sign_in"]),
+        ("Backoffice", sign_in),
         ("E-mail", credentials.email),
         ("Password", credentials.password),
         ("Client ID", credentials.client_id),
         ("Secret Key", credentials.client_secret),
+        ("An app to connect", places.marketplace),
     ]
     print(
         f"The demo is running. Ctrl-C stops it.\n\n{members(lines)}\n\n"

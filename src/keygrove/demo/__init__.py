@@ -1,6 +1,8 @@
-"""The demo: a platform's small protected API, beside the Keygrove that guards it.
+"""The demo: a platform's small protected API and a third party's app, beside the Keygrove between them.
 
 api          the API, in the shapes of the reference
 consents     the invented people whose consents it shows
-seed         a first company with its admin and a key, made once
+marketplace  the app, which a company connects to its account
+account      what the app sees of a company through the API
+seed         a first company with its admin and a key, and the app, made once
 """

@@ -11,12 +11,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from keygrove.crypto.secrets import BASE62
-from keygrove.management import companies, integrations, people
+from keygrove.demo import marketplace
+from keygrove.demo.api import MARKETING_READ
+from keygrove.management import apps, companies, integrations, people
+from keygrove.management.app_details import AppDetails, details_of
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Fault, Invalid, NotFound
 
 COMPANIES = ("Acme", "Northwind")
+MAKER = "Waves"
 EMAIL = "admin@acme.example"
 PERMISSIONS = ("booking.read", "event.read", "marketing.read")
 KEY_NAME = "Newsletter"
@@ -32,14 +36,16 @@ class Credentials:
     company_id: str = ""
     client_id: str = ""
     client_secret: str = ""
+    app_client_id: str = ""
+    app_client_secret: str = ""
 
 
 class DemoDamaged(Exception):
     """The demo's folder holds people, but not the password that the demo made for them."""
 
 
-async def seed(m: Management, folder: Path) -> Credentials:
-    """Make what is missing, and return the credentials. Raises DemoDamaged."""
+async def seed(m: Management, folder: Path, *, address: str) -> Credentials:
+    """Make what is missing, and return the credentials; `address` is the app's. Raises DemoDamaged."""
     kept = folder / "demo.json"
     known = _read(kept)
     made = {name: await _company(m, name) for name in COMPANIES}
@@ -56,6 +62,8 @@ async def seed(m: Management, folder: Path) -> Credentials:
         new = await _key(m, acme)
         known = replace(known, client_id=new.key.client_id, client_secret=new.client_secret.reveal())
         _write(kept, known)
+    known = await _app(m, known, address + marketplace.CALLBACK)
+    _write(kept, known)
     listed = [{"company_id": company.id, "company_name": company.name} for company in made.values()]
     (folder / "companies.json").write_text(json.dumps(listed), encoding="utf-8")
     return known
@@ -96,6 +104,38 @@ async def _key(m: Management, company: Company) -> integrations.NewKey:
             if error.faults != (Fault("name", integrations.NAME_TAKEN),):
                 raise
     raise DemoDamaged(f"{company.name} has a hundred keys named {KEY_NAME}; remove some in Backoffice")
+
+
+async def _app(m: Management, known: Credentials, redirect_uri: str) -> Credentials:
+    """Waves Marketplace as a live app with this redirect URI, and a secret that is known."""
+    maker = await _company(m, MAKER)
+    app = next((each for each in await apps.list_apps(m, maker.id) if each.name == marketplace.NAME), None)
+    if app is None:
+        new = await apps.register(m, OPERATOR, maker.id, _details(redirect_uri), live=True)
+    elif (app.client_id, bool(known.app_client_secret)) != (known.app_client_id, True):
+        new = await apps.renew_secret(m, OPERATOR, maker.id, app.client_id)
+    else:
+        new = None
+    if app is not None and app.redirect_uris != (redirect_uri,):
+        details = replace(details_of(app), redirect_uris=(redirect_uri,))
+        await apps.update(m, OPERATOR, maker.id, app.client_id, details)
+    if new is None or new.client_secret is None:
+        return known
+    return replace(known, app_client_id=new.app.client_id, app_client_secret=new.client_secret.reveal())
+
+
+def _details(redirect_uri: str) -> AppDetails:
+    return AppDetails(
+        name=marketplace.NAME,
+        description="Sells days by the sea, and invites guests back who agreed to it.",
+        permissions=(MARKETING_READ,),
+        reasons={MARKETING_READ: "To invite the guests who agreed to it to your next experience."},
+        redirect_uris=(redirect_uri,),
+        policy_uri="https://waves.example/privacy",
+        tos_uri="https://waves.example/terms",
+        owner="Waves Travel",
+        contact_email="hello@waves.example",
+    )
 
 
 def _read(path: Path) -> Credentials:
