@@ -66,11 +66,12 @@ def described(m: Management, app: App, details: AppDetails) -> App:
             return instead
 
     kind = app.application_type
+    name = tried(lambda: clean_name(details.name, field="name", shortest=3), app.name)
     audience, scope, optional = tried(lambda: _permissions(m, details), (app.audience, app.scope, Scope()))
     asked = (*scope.tokens, *optional.tokens)
     after = replace(
         app,
-        name=tried(lambda: clean_name(details.name, field="name", shortest=3), app.name),
+        name=name,
         audience=audience,
         scope=scope,
         optional_scope=optional,

@@ -1,0 +1,108 @@
+"""`keygrove app` and `keygrove api-credential`, as operators type them."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.command import Shell
+from keygrove.crypto.secrets import is_whole
+
+CREATE = (
+    "app", "create", "--company", "acme", "--name", "Waves Marketplace", "--redirect-uri", "https://w.example/cb",
+    "--permission", "booking.read,profile",
+)  # fmt: skip
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A folder with a company named Acme."""
+    shell = Shell(tmp_path)
+    shell.value("company", "create", "Acme")
+    return shell
+
+
+def test_a_live_app_is_one_command_and_its_secret_is_printed_once(shell: Shell) -> None:
+    """Everything else can be seen again."""
+    made = shell.value(*CREATE, "--live", "--reason", "booking.read=Shows what was booked.")
+    assert is_whole(made["client_secret"])
+    assert (made["state"], made["permissions"]) == ("live", ["booking.read", "profile"])
+    assert (made["redirect_uris"], made["require_pkce"]) == (["https://w.example/cb"], True)
+    assert made["reasons"] == {"booking.read": "Shows what was booked."}
+    secret = made.pop("client_secret")
+    assert shell.value("app", "show", made["client_id"]) == made
+    assert shell.value("app", "list") == {"apps": [made]}
+    assert shell.value("app", "list", "--state", "in_review") == {"apps": []}
+    assert "kg_sk_" in shell.run(*CREATE[:5], "Second", *CREATE[6:]).stdout
+    shown = shell.run("app", "show", made["client_id"]).stdout + shell.run("app", "list").stdout
+    assert "booking.read: Shows what was booked." in shown
+    assert secret not in shown
+
+
+def test_a_public_native_app_has_no_secret(shell: Shell) -> None:
+    """It may have a scheme of its own."""
+    made = shell.value(*CREATE, "--redirect-uri", "io.waves:/cb", "--public", "--native", "--pkce-optional")
+    assert "client_secret" not in made
+    assert (made["public"], made["application_type"], made["require_pkce"]) == (True, "native", True)
+    assert made["redirect_uris"] == ["https://w.example/cb", "io.waves:/cb"]
+    assert shell.error("app", "secret", made["client_id"], "--yes") == (
+        1,
+        "keygrove: A public app has no secret.",
+    )
+
+
+def test_an_app_is_reviewed_changed_and_removed(shell: Shell) -> None:
+    """Each step says the state; a step that does not follow is refused in one line."""
+    made = shell.value(*CREATE, "--pkce-optional", "--optional-permission", "email")
+    client_id = made["client_id"]
+    assert (made["state"], made["require_pkce"]) == ("draft", False)
+    assert made["optional_permissions"] == ["email"]
+    assert shell.value("app", "approve", client_id)["state"] == "live"
+    assert shell.error("app", "approve", client_id) == (
+        1,
+        "keygrove: state: The app is live. Nothing was changed.",
+    )
+    changed = shell.value("app", "update", client_id, "--name", "Tides", "--permission", "event.read")
+    assert (changed["name"], changed["permissions"], changed["state"]) == ("Tides", ["event.read"], "live")
+    assert changed["redirect_uris"] == made["redirect_uris"]
+    assert shell.value("app", "suspend", client_id)["state"] == "suspended"
+    assert "works again" in shell.run("app", "resume", client_id).stdout
+    renewed = shell.value("app", "secret", client_id, "--yes")
+    assert is_whole(renewed["client_secret"])
+    assert renewed["client_secret"] != made["client_secret"]
+    assert shell.value("app", "remove", client_id, "--yes") == {"client_id": client_id, "removed": True}
+    assert shell.error("app", "show", client_id) == (1, "keygrove: There is no such app.")
+
+
+def test_a_credential_of_an_api_is_made_listed_and_removed(shell: Shell) -> None:
+    """The API need not be named when there is only one."""
+    made = shell.value("api-credential", "create", "--name", "Booking API")
+    assert is_whole(made.pop("client_secret"))
+    assert made["audience"] == "https://api.understory.io"
+    assert shell.value("api-credential", "list") == {"api_credentials": [made]}
+    assert made["client_id"] in shell.run("api-credential", "list").stdout
+    shell.value("api-credential", "remove", made["client_id"], "--yes")
+    assert shell.value("api-credential", "list") == {"api_credentials": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((*CREATE, "--reason", "because"), 2, "--reason: 'because' is not SCOPE=TEXT"),
+        ((*CREATE, "--redirect-uri", "http://w.example/"), 1, "redirect_uris: Line 2: Use https"),
+        ((*CREATE, "--logo-uri", "x"), 1, "logo_uri: "),
+        (CREATE[:6], 2, "--redirect-uri"),
+        (("app", "list", "--state", "gone"), 2, "--state: 'gone' is not one of draft"),
+        (("app", "update", "kg_ci_x"), 1, "nothing to change"),
+        (("app", "approve", "kg_ci_x"), 1, "no such app"),
+        (("app", "remove", "kg_ci_x"), 2, "add --yes"),
+        (("api-credential", "create", "--name", "x", "--api", "https://o.example"), 1, "no such API"),
+        (("api-credential", "remove", "kg_ci_x", "--yes"), 1, "no such API credential"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    shell: Shell, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """1 for what cannot be done, 2 for wrong usage."""
+    got, line = shell.error(*arguments)
+    assert got == code
+    assert words in line
