@@ -31,7 +31,7 @@ def test_the_document_lists_what_works_today(ask: Asker, server: RunningServer) 
         "jwks_uri": f"{server.url}{JWKS}",
         "scopes_supported": ["openid", *sorted(SAMPLE.scopes())],
         "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],

@@ -166,8 +166,7 @@ def test_t15_no_grant_type(ask: Asker, grant_type: str | None) -> None:
         "password",
         "implicit",
         "token",
-        "authorization_code",
-        "refresh_token",
+        "code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ],
 )
@@ -175,6 +174,12 @@ def test_t15_other_grant_types(ask: Asker, grant_type: str) -> None:
     """What is not switched on is unsupported."""
     answer = ask(grant_type=grant_type, username="a", password="b", code="c", refresh_token="d")
     refused(answer, "unsupported_grant_type")
+
+
+@pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token"])
+def test_t15_grant_types_of_apps(ask: Asker, grant_type: str) -> None:
+    """A key acts for itself only (RFC 6749 §5.2)."""
+    refused(ask(grant_type=grant_type, code="c", refresh_token="d"), "unauthorized_client")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def why(decision: Redeem | Refuse) -> str:
     """Why it was refused and the grant revoked."""
     assert isinstance(decision, Refuse)
     assert isinstance(decision.error, InvalidGrant)
-    assert decision.grant_id == "g1"
+    assert decision.grant == GRANT
     return decision.error.detail
 
 

@@ -51,7 +51,9 @@ def issue(
 ) -> Issue:
     """Decide on a client credentials request with these further parameters."""
     asked = parse(b"grant_type=client_credentials" + WHO + body)
-    return decide(asked, Facts(client, digest), policy, now=NOW, jti="j1")
+    decision = decide(asked, Facts(client, digest), policy, now=NOW, jti="j1")
+    assert isinstance(decision, Issue)
+    return decision
 
 
 class TestParse:
@@ -90,7 +92,7 @@ class TestParse:
             "password",
             "implicit",
             "token",
-            "authorization_code",
+            "code",
             "Client_Credentials",
             "client_credentials+",
             "x" * 999,
@@ -110,6 +112,21 @@ class TestParse:
         """Also one that means nothing here, and also one that is empty (§3.2)."""
         with pytest.raises(InvalidRequest, match="repeated"):
             parse(b"grant_type=client_credentials" + WHO + f"&{name}=&{name}=x".encode())
+
+    @pytest.mark.parametrize(
+        ("grant_type", "name"), [("authorization_code", "code"), ("refresh_token", "refresh_token")]
+    )
+    def test_what_a_grant_presents_must_be_there(self, grant_type: str, name: str) -> None:
+        """REQUIRED by §4.1.3 and §6; empty is missing. What is there is read, and never printed."""
+        start = f"grant_type={grant_type}".encode() + WHO
+        for body in (start, start + f"&{name}=".encode()):
+            with pytest.raises(InvalidRequest, match=f"{name} is missing"):
+                parse(body)
+        asked = parse(start + f"&{name}=kg_1&redirect_uri=https://a.example/&code_verifier=v1".encode())
+        assert (asked.presented, asked.redirect_uri) == ("kg_1", "https://a.example/")
+        assert asked.code_verifier == "v1"
+        assert "kg_1" not in repr(asked)
+        assert "v1" not in repr(asked)
 
     def test_unknown_parameters_are_ignored(self) -> None:
         """§3.2, however many come."""

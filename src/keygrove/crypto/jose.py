@@ -177,6 +177,10 @@ class Keyring:
         """Return the keys that verifiers must know at `now`: next, current, previous; each `kid` once."""
         return tuple({key.kid: key for key in self.keys if key.is_published(now)}.values())
 
+    def public_keys(self, now: int) -> PublicKeys:
+        """Return what verifies our own tokens at `now`."""
+        return PublicKeys({key.kid: key.key for key in self.published(now)})
+
     def jwks(self, now: int) -> dict[str, list[dict[str, str]]]:
         """Return the JSON Web Key Set to publish at `now` (RFC 7517 §5): public parts only."""
         return {"keys": [key.public_jwk() for key in self.published(now)]}

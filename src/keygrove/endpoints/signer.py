@@ -6,15 +6,15 @@ therefore all decided first, and then all signed, in the order they came.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from keygrove.crypto.jose import Keyring
-from keygrove.protocol.token import Issue
 
 _encode_json = msgspec.json.Encoder().encode
-_Job = tuple[Keyring, Issue, int, "asyncio.Future[str]"]
+_Job = tuple[Keyring, Mapping[str, object], str, str, int, "asyncio.Future[str]"]
 
 
 @dataclass(slots=True)
@@ -23,24 +23,23 @@ class Signer:
 
     _waiting: list[_Job] = field(default_factory=list)
 
-    async def sign(self, keyring: Keyring, issue: Issue, *, now: int) -> str:
-        """The signed token. Raises LookupError when there is no key of its algorithm."""
+    async def sign(
+        self, keyring: Keyring, claims: Mapping[str, object], typ: str, *, algorithm: str, now: int
+    ) -> str:
+        """The signed token of these claims. Raises LookupError when there is no key of its algorithm."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._sign_all)
         future: asyncio.Future[str] = loop.create_future()
-        self._waiting.append((keyring, issue, now, future))
+        self._waiting.append((keyring, claims, typ, algorithm, now, future))
         return await future
 
     def _sign_all(self) -> None:
         jobs, self._waiting = self._waiting, []
-        for keyring, issue, now, future in jobs:
+        for keyring, claims, typ, algorithm, now, future in jobs:
             if future.cancelled():
                 continue
             try:
-                claims = _encode_json(issue.access_token.claims())
-                future.set_result(
-                    keyring.sign(claims, issue.token_type, algorithm=issue.signing_algorithm, now=now)
-                )
+                future.set_result(keyring.sign(_encode_json(claims), typ, algorithm=algorithm, now=now))
             except Exception as error:
                 future.set_exception(error)

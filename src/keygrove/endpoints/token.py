@@ -2,83 +2,99 @@
 
 import logging
 
-from keygrove.crypto.secrets import is_whole, new_token_id
-from keygrove.endpoints.answers import error_response, json_response
+from keygrove.crypto.secrets import new_token_id, refresh_token
+from keygrove.endpoints.answers import json_response
 from keygrove.endpoints.context import AuthorizationServer
-from keygrove.protocol.errors import (
-    InvalidClient,
-    OAuthError,
-    ServerError,
-    TemporarilyUnavailable,
-    TooManyFailures,
-)
+from keygrove.endpoints.exchange import LOGS, Exchange
+from keygrove.endpoints.grants import end_grant, find_person, find_refresh_token
+from keygrove.protocol.authorization_grant import Refuse, Standing
+from keygrove.protocol.grants.authorization_code import AUTHORIZATION_CODE, AuthorizationCode
+from keygrove.protocol.grants.refresh_token import RefreshToken, Repeat, Rotate
 from keygrove.protocol.message import Request, Response
 from keygrove.protocol.token import Facts, Issue, TokenRequest, answer, decide, parse_token_request
-from keygrove.storage import clients
-from keygrove.storage.database import DatabaseUnavailable, Transaction
+from keygrove.storage import clients, grants
+from keygrove.storage.database import Transaction
 
-log = logging.getLogger("keygrove.token")
+log = LOGS["token"]
+ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 
 
 async def token(server: AuthorizationServer, request: Request) -> Response:
     """Answer a token request: a token, or the error of RFC 6749 §5.2. Raises nothing.
 
-    For `client_credentials` there is one read and no write; the signature is made after the
+    For `client_credentials` there is one read and no write; signatures are made after the
     transaction has ended.
     """
-    asked = facts = None
-    try:
-        asked = parse_token_request(request)
+    return await Exchange(server, request, "token").answer(_token)
+
+
+async def _token(exchange: Exchange) -> Response:
+    server, request = exchange.server, exchange.request
+    asked = parse_token_request(request)
+    exchange.credentials = asked.credentials
+    while True:
         async with server.database.transaction() as tx:
-            facts = await load(tx, asked, server)
-        now = int(server.clock())
-        issue = decide(asked, facts, server.policy, now=now, jti=new_token_id())
-        signed = await server.signer.sign(server.keyring(), issue, now=now)
-        response = json_response(answer(issue, signed, now=server.clock()))
-        _note(server, request, issue)
-    except OAuthError as error:
-        response = refuse_token(server, error, request, asked, facts)
-    except DatabaseUnavailable as error:
-        log.warning("token unavailable", extra=_who(request, asked) | {"reason": str(error)})
-        response = error_response(
-            TemporarilyUnavailable("The server is not able to answer right now."),
-            request_id=request.request_id,
-        )
-    except Exception:
-        log.exception("token failed", extra=_who(request, asked))
-        response = error_response(ServerError("The server failed."), request_id=request.request_id)
+            exchange.facts = await load(tx, asked, server)
+            now = int(server.clock())
+            decision = decide(asked, exchange.facts, server.policy, now=now, jti=new_token_id())
+            if await commit(tx, exchange, decision, now=now):
+                break
+    if isinstance(decision, Refuse):
+        raise decision.error
+    response = await _sign(server, decision, now=now)
+    _note(server, request, decision)
     return response
 
 
 async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer) -> Facts:
-    """The facts that decide a token request: the client it names and the digest of the secret it presents."""
-    return Facts(
-        client=await clients.by_id(tx, asked.credentials.client_id),
-        secret_digest=server.digests.of("client_secret", asked.credentials.client_secret),
-    )
+    """The facts that decide a token request: the client it names, the digest of the secret it presents, and
+    what its code or refresh token stands for.
+    """
+    client = await clients.by_id(tx, asked.credentials.client_id)
+    digest = server.digests.of("client_secret", asked.credentials.client_secret)
+    if not asked.presented:
+        return Facts(client, digest)
+    found: tuple[AuthorizationCode | RefreshToken, Standing] | None
+    if asked.grant_type == AUTHORIZATION_CODE:
+        found = await grants.by_code(tx, server.digests.of("code", asked.presented))
+    else:
+        found = await find_refresh_token(tx, server, asked.presented)
+    person = await find_person(tx, found[0].grant.subject) if found is not None else None
+    return Facts(client, digest, found, person)
 
 
-def refuse_token(
-    server: AuthorizationServer,
-    error: OAuthError,
-    request: Request,
-    asked: TokenRequest | None = None,
-    facts: Facts | None = None,
-) -> Response:
-    """Log why a token was refused, for the owner, and answer with what the client may know."""
-    now, client_id = int(server.clock()), asked.credentials.client_id if asked is not None else ""
-    if facts is not None and facts.client is not None:
-        server.usage.refused(client_id, now=now)
-    reason = str(error)
-    if isinstance(error, InvalidClient):
-        reason += _slip(asked, facts)
-        wait_s = server.budget.spend(
-            client_id=client_id, address=request.address, by_header=error.challenge, now=now
-        )
-        if wait_s is not None:
-            error = TooManyFailures(error, retry_after_s=wait_s)
-    log.info("token refused", extra=_who(request, asked) | {"error": error.code, "reason": reason})
-    return error_response(error, request_id=request.request_id)
+async def commit(tx: Transaction, exchange: Exchange, decision: Issue | Refuse, *, now: int) -> bool:
+    """Write what a decision changes. False when a rival was faster: the facts are others now."""
+    if isinstance(decision, Refuse):
+        reason = decision.error.detail
+        await end_grant(tx, exchange.server, exchange.request, decision.grant, reason=reason)
+        return True
+    spend = decision.spend
+    if spend is None or isinstance(spend, Repeat):
+        return True
+    grant_id = spend.grant.grant_id
+    if isinstance(spend, Rotate):
+        return await grants.rotate(tx, grant_id, generation=spend.generation, at_s=now)
+    if not await grants.spend_code(tx, grant_id, at_s=now):
+        return False
+    return not spend.next_generation or await grants.start_refresh(tx, grant_id, at_s=now)
+
+
+async def _sign(server: AuthorizationServer, issue: Issue, *, now: int) -> Response:
+    """The answer, with every token that belongs to it."""
+    keyring, signer, spend = server.keyring(), server.signer, issue.spend
+    claims, algorithm = issue.access_token.claims(), issue.signing_algorithm
+    signed = await signer.sign(keyring, claims, issue.token_type, algorithm=algorithm, now=now)
+    if spend is None:
+        return json_response(answer(issue, signed, now=server.clock()))
+    id_token = refreshing = ""
+    if issue.id_token is not None:
+        about, algorithm = issue.id_token.claims(signed), issue.id_token.algorithm
+        id_token = await signer.sign(keyring, about, ID_TOKEN_TYPE, algorithm=algorithm, now=now)
+    if spend.next_generation:
+        refreshing = refresh_token(server.digests, spend.grant.grant_id, spend.next_generation).reveal()
+    members = answer(issue, signed, now=server.clock(), id_token=id_token, refresh_token=refreshing)
+    return json_response(members)
 
 
 def _note(server: AuthorizationServer, request: Request, issue: Issue) -> None:
@@ -88,19 +104,3 @@ def _note(server: AuthorizationServer, request: Request, issue: Issue) -> None:
     if log.isEnabledFor(logging.DEBUG):
         who = {"request_id": request.request_id, "ip": request.address, "client_id": issued.client_id}
         log.debug("token issued", extra=who | {"company": issued.company_id})
-
-
-def _slip(asked: TokenRequest | None, facts: Facts | None) -> str:
-    """What the checksum tells of the credential that was wrong: a slip of copying looks like this."""
-    if asked is None or facts is None:
-        return ""
-    sent = asked.credentials
-    name, value = (
-        ("client_id", sent.client_id) if facts.client is None else ("client_secret", sent.client_secret)
-    )
-    return "" if not value or is_whole(value) else f"; the {name} is cut off or mistyped"
-
-
-def _who(request: Request, asked: TokenRequest | None) -> dict[str, str]:
-    client_id = asked.credentials.client_id[:64] if asked is not None else ""
-    return {"request_id": request.request_id, "ip": request.address, "client_id": client_id}

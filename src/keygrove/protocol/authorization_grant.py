@@ -66,13 +66,18 @@ class Refuse:
     """
 
     error: OAuthError
-    grant_id: str
+    grant: AuthorizationGrant
 
 
 def check_owner(grant: AuthorizationGrant, authenticated: AuthenticatedClient) -> None:
-    """Raise InvalidGrant when it was given to another client, for which nothing changes (RFC 6749 §5.2)."""
+    """Raise InvalidGrant when it was given to another client, for which nothing changes (RFC 6749 §5.2).
+
+    Also when the client was live once and is in review again.
+    """
     if grant.client_id != authenticated.client.client_id:
         raise InvalidGrant(REFUSED, detail=f"it was issued to {grant.client_id}")
+    if not authenticated.client.may_serve(grant.company_id):
+        raise InvalidGrant(REFUSED, detail="the app is not live")
 
 
 def check_standing(grant: AuthorizationGrant, standing: Standing) -> None:

@@ -53,6 +53,10 @@ class Client:
         offline = OFFLINE if "refresh_token" in self.grant_types else frozenset()
         return self.granted(offered | PERSON) | offline
 
+    def may_serve(self, company_id: str) -> bool:
+        """Whether it may act for that company: an app that is not reviewed may for its own only."""
+        return self.restricted_to in (None, company_id)
+
     @property
     def must_use_pkce(self) -> bool:
         """Whether its authorization requests need a code challenge (RFC 9700 §2.1.1)."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.discovery import PATHS, Documents, serve
-from keygrove.endpoints.token import refuse_token, token
+from keygrove.endpoints.exchange import Exchange, Name
+from keygrove.endpoints.token import token
 from keygrove.protocol.errors import InvalidRequest, MethodNotAllowed, OAuthError, RequestTooLarge
 from keygrove.protocol.message import Request, Response
 
@@ -16,6 +17,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Callee = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[AuthorizationServer, Request], Awaitable[Response]]
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -26,6 +28,11 @@ class Disconnected(Exception):
 
 def token_endpoint(server: AuthorizationServer) -> Callee:
     """POST /oauth2/token as a bare ASGI callable."""
+    return _form_endpoint(server, "token", token)
+
+
+def _form_endpoint(server: AuthorizationServer, name: Name, answer: Answer) -> Callee:
+    """An endpoint that takes a form with credentials, by POST and, where there is TLS, over TLS."""
     over_tls = server.policy.issuer.startswith("https://")
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,11 +46,11 @@ def token_endpoint(server: AuthorizationServer) -> Callee:
             request = request_of(scope, await read_body(scope, receive, MAX_BODY_BYTES))
         except OAuthError as error:
             request = request_of(scope)
-            response = refuse_token(server, error, request)
+            response = Exchange(server, request, name).refuse(error)
         except Disconnected:
             return
         else:
-            response = await token(server, request)
+            response = await answer(server, request)
         await respond(send, response, request)
 
     return call

@@ -16,8 +16,9 @@ from keygrove.protocol.client_authentication import AuthenticatedClient
 from keygrove.protocol.errors import InvalidGrant
 from keygrove.protocol.pkce import proves
 from keygrove.protocol.resource import Api, choose_api
-from keygrove.protocol.scope import Scope
+from keygrove.protocol.scope import OFFLINE, Scope
 
+AUTHORIZATION_CODE = "authorization_code"
 # RFC 6749 §4.1.2 allows ten minutes. A browser needs a moment.
 CODE_LIFETIME_S = 60
 
@@ -49,12 +50,16 @@ class CodeRequest:
 class Redeem:
     """Give tokens for the grant, with what is left of its scope.
 
-    The code must be spent by the same commit; if it was spent meanwhile, look again. There is a
-    refresh token when the grant is lasting.
+    The code must be spent by the same commit; if it was spent meanwhile, look again.
     """
 
     grant: AuthorizationGrant
     scope: Scope
+
+    @property
+    def next_generation(self) -> int:
+        """That of the first refresh token: 1; without `offline` there is none: 0 (OIDC Core §11)."""
+        return 0 if OFFLINE.isdisjoint(self.scope.tokens) else 1
 
 
 def redeem_code(
@@ -80,7 +85,7 @@ def redeem_code(
     check_owner(grant, authenticated)
     wrong = _what_is_wrong(asked, code)
     if wrong is not None:
-        return Refuse(InvalidGrant(REFUSED, detail=wrong), grant.grant_id)
+        return Refuse(InvalidGrant(REFUSED, detail=wrong), grant)
     if now >= code.expires_at:
         raise InvalidGrant(REFUSED, detail="the code has expired")
     check_standing(grant, standing)

@@ -23,6 +23,7 @@ from keygrove.protocol.errors import InvalidGrant
 from keygrove.protocol.resource import Api, choose_api
 from keygrove.protocol.scope import OFFLINE, Scope
 
+REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a grant type
 _DAY_S = 86_400
 
 
@@ -42,14 +43,36 @@ class RefreshPolicy:
 class RefreshToken:
     """What a refresh token stands for. Times are epoch seconds.
 
-    `used_at` is None while it is the youngest; `child_used` is true once its child was used too.
+    `generation` counts the tokens of a family from 1. `used_at` is None while it is the youngest;
+    `child_used` is true once its child was used too.
     """
 
     grant: AuthorizationGrant
+    generation: int
     family_started_at: int
     issued_at: int
     used_at: int | None = None
     child_used: bool = False
+
+    @classmethod
+    def of_family(
+        cls, grant: AuthorizationGrant, generation: int, *, started_at: int, youngest: int, youngest_at: int
+    ) -> "RefreshToken | None":
+        """The token of a generation in a family whose youngest one was issued at `youngest_at`.
+
+        None when that generation is still to come: a family that was restored from an older copy may meet
+        tokens of its future.
+        """
+        if not 1 <= generation <= youngest:
+            return None
+        return cls(
+            grant=grant,
+            generation=generation,
+            family_started_at=started_at,
+            issued_at=youngest_at,
+            used_at=None if generation == youngest else youngest_at,
+            child_used=generation < youngest - 1,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,12 @@ class Rotate:
 
     grant: AuthorizationGrant
     scope: Scope
+    generation: int
+
+    @property
+    def next_generation(self) -> int:
+        """That of the child."""
+        return self.generation + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +106,12 @@ class Repeat:
 
     grant: AuthorizationGrant
     scope: Scope
+    generation: int
+
+    @property
+    def next_generation(self) -> int:
+        """That of the child."""
+        return self.generation + 1
 
 
 def refresh(
@@ -99,7 +134,7 @@ def refresh(
     grant = token.grant
     check_owner(grant, authenticated)
     if _is_in_two_hands(token, policy, now):
-        return Refuse(InvalidGrant(REFUSED, detail="the refresh token was used before"), grant.grant_id)
+        return Refuse(InvalidGrant(REFUSED, detail="the refresh token was used before"), grant)
     _check_age(token, policy, now)
     check_standing(grant, standing)
     api = choose_api(asked.targets, grant.audience, apis)
@@ -108,7 +143,8 @@ def refresh(
         raise InvalidGrant(REFUSED, detail="offline is not allowed any more")
     asked.scope.require_within(spelled_both_ways(frozenset(left.tokens)))
     scope = asked.scope or left
-    return Rotate(grant, scope) if token.used_at is None else Repeat(grant, scope)
+    decision = Rotate if token.used_at is None else Repeat
+    return decision(grant, scope, token.generation)
 
 
 def _is_in_two_hands(token: RefreshToken, policy: RefreshPolicy, now: int) -> bool:

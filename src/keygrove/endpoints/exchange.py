@@ -1,0 +1,90 @@
+"""One request of a client, or of an API, to an endpoint that authenticates it: answered, refused or failed.
+
+The token, revocation and introspection endpoints differ in what they do; what they log, count and send when
+it goes wrong is the same, and stands here.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from keygrove.crypto.secrets import is_whole
+from keygrove.endpoints.answers import error_response
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.protocol.client_authentication import Credentials
+from keygrove.protocol.errors import (
+    InvalidClient,
+    OAuthError,
+    ServerError,
+    TemporarilyUnavailable,
+    TooManyFailures,
+)
+from keygrove.protocol.message import Request, Response
+from keygrove.protocol.token import Facts
+from keygrove.storage.database import DatabaseUnavailable
+
+Name = Literal["token", "introspection", "revocation"]
+LOGS = {name: logging.getLogger(f"keygrove.{name}") for name in ("token", "introspection", "revocation")}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request, and what is known of it so far: whom it claims to come from, and what the store says."""
+
+    server: AuthorizationServer
+    request: Request
+    name: Name
+    credentials: Credentials | None = None
+    facts: Facts | None = None
+
+    async def answer(self, act: Callable[["Exchange"], Awaitable[Response]]) -> Response:
+        """What `act` answers, or the error that it raises as RFC 6749 §5.2 sends it. Raises nothing."""
+        try:
+            return await act(self)
+        except OAuthError as error:
+            return self.refuse(error)
+        except DatabaseUnavailable as error:
+            LOGS[self.name].warning(f"{self.name} unavailable", extra=self.who() | {"reason": str(error)})
+            failure: OAuthError = TemporarilyUnavailable("The server is not able to answer right now.")
+        except Exception:
+            LOGS[self.name].exception(f"{self.name} failed", extra=self.who())
+            failure = ServerError("The server failed.")
+        return error_response(failure, request_id=self.request.request_id)
+
+    def refuse(self, error: OAuthError) -> Response:
+        """Log why it was refused, for the owner, and answer with what the client may know."""
+        server, now = self.server, int(self.server.clock())
+        client_id = self.credentials.client_id if self.credentials is not None else ""
+        if self.name == "token" and self.facts is not None and self.facts.client is not None:
+            server.usage.refused(client_id, now=now)
+        reason = str(error)
+        if isinstance(error, InvalidClient):
+            reason += self._slip()
+            wait_s = server.budget.spend(
+                client_id=client_id, address=self.request.address, by_header=error.challenge, now=now
+            )
+            if wait_s is not None:
+                error = TooManyFailures(error, retry_after_s=wait_s)
+        LOGS[self.name].info(
+            f"{self.name} refused", extra=self.who() | {"error": error.code, "reason": reason}
+        )
+        return error_response(error, request_id=self.request.request_id)
+
+    def who(self) -> dict[str, str]:
+        """Who asks and from where, for the log."""
+        client_id = self.credentials.client_id[:64] if self.credentials is not None else ""
+        return {
+            "request_id": self.request.request_id,
+            "ip": self.request.address,
+            "client_id": client_id,
+        }
+
+    def _slip(self) -> str:
+        """What the checksum tells of the credential that was wrong: a slip of copying looks like this."""
+        sent = self.credentials
+        if sent is None or self.facts is None:
+            return ""
+        unknown = self.facts.client is None
+        name, value = ("client_id", sent.client_id) if unknown else ("client_secret", sent.client_secret)
+        return "" if not value or is_whole(value) else f"; the {name} is cut off or mistyped"
