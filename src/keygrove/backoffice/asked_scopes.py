@@ -12,7 +12,7 @@ _ABOUT_YOU = {
     "openid": ("Know that it is you", "An id that stands for your account, and for which company you act."),
     "profile": ("See your name", "As it stands in your account here."),
     "email": ("See your e-mail address", "The one you sign in with."),
-    "offline": ("Stay connected", "It can do all of this when you are not there, until you disconnect it."),
+    "offline": ("Stay connected", "It can do all of this when you are not there."),
 }
 _SPELLED = {"offline_access": "offline"}
 _NAME_CHARACTERS, _REASON_CHARACTERS = 60, 240
@@ -63,7 +63,9 @@ def _asked(
         title, meaning = _ABOUT_YOU[scope]
     else:
         title, meaning = catalogue.label(scope), permission.description if permission is not None else ""
-    reason = next((app.reasons[name] for name in (scope, f"{scope}_access") if app.reasons.get(name)), "")
+    # A permission to write includes the one to read; `offline` has two spellings.
+    named = (scope, permission.read if permission is not None else f"{scope}_access")
+    reason = next((app.reasons[name] for name in named if name is not None and app.reasons.get(name)), "")
     return Asked(title, meaning, shortened(reason, _REASON_CHARACTERS), is_new)
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from keygrove.backoffice import connect, key_detail, key_new, key_remove, keys, setup, sign_in
+from keygrove.backoffice import connect, key_detail, key_new, key_remove, keys, log_out, setup, sign_in
 from keygrove.backoffice.companies import start
 from keygrove.backoffice.integrations import integrations_page
 from keygrove.backoffice.static_files import serve
@@ -28,6 +28,8 @@ def routes() -> list[BaseRoute]:
         _route("/setup", get=setup.setup_page, post=setup.setup_now),
         _route("/oauth2/auth", get=connect.authorize_page, post=connect.authorize_page),
         _route("/oauth2/auth/continue", post=connect.continue_now),
+        _route("/oauth2/sessions/logout", get=log_out.log_out_page, post=log_out.log_out_page),
+        _route("/oauth2/sessions/logout/confirm", post=log_out.log_out_now),
         _route("/theme", post=choose_theme),
         _route(_INTEGRATIONS, get=integrations_page),
         _route(_KEYS, get=keys.key_list),

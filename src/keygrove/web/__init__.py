@@ -5,5 +5,6 @@ defenses      what every request passes: host and head checked, security headers
 forms         form posts of pages, cross-site posts refused
 visits        who is signed in: the session cookie
 interaction   one authorization request in a browser; sealed: how its pages hold it; asking: what they ask
+logout        an app asks that the person be signed out here too
 health        /livez, /readyz, /version
 """
