@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
 from keygrove.protocol.client_authentication import AuthenticatedClient
+from keygrove.protocol.person import PersonClaims
 from keygrove.protocol.scope import Scope
-from keygrove.protocol.userinfo import PersonClaims
 from protocol.asking import APP, AUDIENCE, POLICY
 
 NOW = 1_700_000_000

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from keygrove.protocol.claims import AccessToken, HintedPerson, IdToken, at_hash, read_id_token_hint
+from keygrove.protocol.person import PersonClaims
 from keygrove.protocol.resource import Api
 from keygrove.protocol.scope import Scope
-from keygrove.protocol.userinfo import PersonClaims
 from protocol.granting import ANA, GRANT, STANDS
 
 EMAIL_ALLOWED = replace(STANDS, allowed=STANDS.allowed | {"email"})

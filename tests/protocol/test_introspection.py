@@ -41,11 +41,13 @@ def test_an_active_token_is_told_of() -> None:
 def test_r14_of_every_other_token_nothing_is_told() -> None:
     """Garbage, another API's, expired; of a client that is gone; of a grant that does not stand."""
     assert ask(None) == OFF
+    assert introspect(PERSONS, None, APP, (GRANT, STANDS), now=NOW) == OFF
     assert ask(replace(PERSONS, audience="https://other.example")) == OFF
     assert ask(now=NOW + 3600) == OFF
     for token in (PERSONS, KEYS):
         for client in (None, replace(APP, enabled=False), replace(APP, client_id="other")):
             assert ask(token, client=client) == OFF
+    assert ask(client=replace(APP, restricted_to="other")) == OFF
     for found in (
         None,
         (replace(GRANT, grant_id="g2"), STANDS),

@@ -9,7 +9,7 @@ from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
 from keygrove.protocol.claims import AccessToken
 from keygrove.protocol.grants.refresh_token import RefreshToken
 from keygrove.protocol.message import Request
-from keygrove.protocol.userinfo import PersonClaims
+from keygrove.protocol.person import PersonClaims
 from keygrove.storage import grants, journal, people
 from keygrove.storage.database import Transaction
 

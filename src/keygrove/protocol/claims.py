@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
+from keygrove.protocol.person import ClaimValue, PersonClaims, allowed_names
 from keygrove.protocol.resource import Api, SigningAlgorithm
 from keygrove.protocol.scope import Scope
-from keygrove.protocol.userinfo import ClaimValue, PersonClaims, allowed_names
 
 ID_TOKEN_LIFETIME_S = 3600
 # The hash that each algorithm signs: no other has an at_hash (OIDC Core §3.1.3.6).

@@ -43,9 +43,9 @@ from keygrove.protocol.grants.refresh_token import (
     refresh,
 )
 from keygrove.protocol.message import Request, read_form
+from keygrove.protocol.person import PersonClaims
 from keygrove.protocol.resource import Api, choose_api, split_targets
 from keygrove.protocol.scope import OPENID, Scope
-from keygrove.protocol.userinfo import PersonClaims
 
 MAY_REPEAT = frozenset({"resource"})
 
