@@ -140,3 +140,23 @@ def test_an_app_asks_to_sign_out(look: Look, site: Site, visit: OpenVisitor, cal
     visitor.press("Sign out")
     assert visitor.heading() == "Sign in to Backoffice"
     assert visitor.page.locator("#status").inner_text().strip() == "You are signed out."
+
+
+@in_looks(CLOSE_LOOKS[:1])
+def test_the_callback_may_lead_on(look: Look, site: Site, visit: OpenVisitor, callback: Callback) -> None:
+    """Many an app's callback answers with a redirect, and to another origin."""
+    company = site.new_company()
+    app = waves(site, callback, company.id)
+    visitor = visit(look)
+    arrive(visitor, app)
+    fill_sign_in(visitor, site.new_person(company))
+    with callback_site() as shop:
+        callback.onward = f"{shop.url}/shop"
+        try:
+            visitor.press("Allow")
+            visitor.page.wait_for_url(f"{shop.url}/**")
+        finally:
+            callback.onward = ""
+        assert shop.came == [("GET", "/shop", "")]
+    assert [fault for fault in visitor.faults if "left the origin" not in fault] == []
+    visitor.faults.clear()

@@ -35,13 +35,13 @@ CSP = "; ".join(
 def letting_forms_reach(uri: str) -> str:
     """The content security policy of a page whose form leads to `uri`, at once or by a redirect.
 
-    Browsers of the Chromium family hold redirects after a form post to `form-action` too.
+    Browsers of the Chromium family hold every redirect after a form post to `form-action`, also those that
+    the app itself answers with, to whichever host of its own. So all of https is let through, or the app's
+    scheme; plain http only for an app that is being developed on the visitor's machine.
     """
-    parts = urlsplit(uri)
-    # The policy has no spelling for IPv6 addresses (CSP Level 3 §2.3.1); other schemes have no origin.
-    is_named = parts.scheme in ("http", "https") and "[" not in parts.netloc
-    source = f"{parts.scheme}://{parts.netloc}" if is_named else f"{parts.scheme}:"
-    return CSP.replace("form-action 'self'", f"form-action 'self' {source}")
+    scheme = urlsplit(uri).scheme
+    sources = f"{scheme}:" if scheme == "https" else f"{scheme}: https:"
+    return CSP.replace("form-action 'self'", f"form-action 'self' {sources}")
 
 
 _HEADERS = (
