@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 help: ## Say what each door does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
-run: ## Start the demo: Keygrove on port 8400 and a small protected API on port 8401
+run: ## Start the demo: Keygrove on port 8400, a small protected API on 8401, an app to connect on 8402
 	@sh scripts/setup.sh run
 	@.venv/bin/keygrove demo
 
