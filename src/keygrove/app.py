@@ -24,13 +24,12 @@ from keygrove.logs import configure
 from keygrove.management import retention, signing_keys
 from keygrove.management.context import Management
 from keygrove.management.signing_keys import CurrentKeyring
-from keygrove.protocol.metadata import TOKEN_PATH
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.opening import look_for_damage, make_place, open_database
 from keygrove.upkeep import ClockWatch, Duty, run_duties
-from keygrove.web.adapter import Callee, Receive, Scope, Send, public_documents, token_endpoint
+from keygrove.web.adapter import Callee, Receive, Scope, Send, program_endpoints, public_documents
 from keygrove.web.defenses import defended, refusal, send_bare_status
 from keygrove.web.health import health_endpoints
 
@@ -141,7 +140,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
 
     async def forget() -> None:
         await purge(house.database, now=management.now())
-        await retention.forget(management)
+        await retention.forget(management, server.policy.refresh)
 
     async def reload() -> None:
         await keyring.reload(now=management.now())
@@ -210,7 +209,7 @@ class Application:
         pages.state.management = house.management
         pages.state.server = house.server
         self._endpoints = {
-            TOKEN_PATH: token_endpoint(house.server),
+            **program_endpoints(house.server),
             **public_documents(house.server),
             **health_endpoints(house.server, version("keygrove")),
         }

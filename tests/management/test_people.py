@@ -7,7 +7,9 @@ from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound
 from keygrove.management.people import Member, Person
-from management.conftest import NOW, Journal
+from keygrove.storage import grants
+from management.conftest import NOW, Clock, Journal
+from storage.granted import ANA, BEA, add_companies_people_and_apps, add_grant, code_of
 
 PASSWORD = "a clearing in a forest"
 pytestmark = pytest.mark.anyio
@@ -170,6 +172,21 @@ async def test_another_password_ends_the_sessions_of_the_old_one(
     assert (await enter(m, password="another long password")).session.person == person
     assert [line["target_id"] for line in journal.lines("person.password_set")] == [person.id]
     assert "another long password" not in journal.everything_stored()
+
+
+async def test_another_password_ends_what_was_granted_with_the_old_one(m: Management, clock: Clock) -> None:
+    """By that person only, also within the second of the sign-in; the time is noted."""
+    await add_companies_people_and_apps(m.database)
+    for grant_id, person in (("g1", ANA), ("g2", BEA)):
+        assert await add_grant(m.database, code_of(grant_id, subject=person.id))
+    clock.pass_by(60)
+    await people.set_password(m, OPERATOR, ANA.id, "another long password")
+    async with m.database.transaction() as tx:
+        first, second = await grants.by_id(tx, "g1"), await grants.by_id(tx, "g2")
+    assert first is not None
+    assert second is not None
+    assert (first.standing.revoked, first.standing.password_changed_at) == (True, m.now())
+    assert (second.standing.revoked, second.standing.password_changed_at) == (False, 0)
 
 
 async def test_a_password_is_checked_before_it_is_set(m: Management, acme: Company, journal: Journal) -> None:

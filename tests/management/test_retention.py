@@ -5,10 +5,14 @@ import pytest
 from keygrove.management import integrations, retention, setup, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
-from management.conftest import Clock, Journal
+from keygrove.protocol.grants.refresh_token import RefreshPolicy
+from keygrove.storage import grants
+from management.conftest import NOW, Clock, Journal
+from storage.granted import add_companies_people_and_apps, add_grant, code_of
 
 pytestmark = pytest.mark.anyio
 DAY_S = 24 * 3600
+REFRESH = RefreshPolicy(idle_s=30 * DAY_S, absolute_s=365 * DAY_S)
 
 
 async def counts(m: Management) -> dict[str, int]:
@@ -38,10 +42,54 @@ async def test_what_has_ended_is_forgotten(
     )
     await sign_in.sign_in(m, email="ana@example.com", password="a clearing in a forest", address="192.0.2.1")
     before, lines = await counts(m), len(journal.lines())
-    await retention.forget(m)
+    await retention.forget(m, REFRESH)
     assert await counts(m) == before
     assert min(before.values()) > 0
     clock.pass_by(8 * DAY_S)
-    await retention.forget(m)
+    await retention.forget(m, REFRESH)
     assert set((await counts(m)).values()) == {0}
     assert len(journal.lines()) == lines
+
+
+async def test_a_grant_is_forgotten_a_day_after_it_can_give_nothing_any_more(
+    m: Management, clock: Clock
+) -> None:
+    """Without refresh tokens, revoked, not used for too long, grown too old."""
+    begin = int(NOW)
+    await add_companies_people_and_apps(m.database)
+    for name in ("brief", "revoked", "idle", "kept in use"):
+        assert await add_grant(m.database, code_of(name), created_at_s=begin)
+    async with m.database.transaction() as tx:
+        await grants.spend_code(tx, "brief", at_s=begin)
+        for name in ("revoked", "idle", "kept in use"):
+            await grants.start_refresh(tx, name, at_s=begin)
+        await grants.revoke(tx, "revoked", at_s=begin)
+
+    async def left() -> set[str]:
+        await retention.forget(m, REFRESH)
+        async with m.database.transaction() as tx:
+            found = [await grants.by_id(tx, name) for name in ("brief", "revoked", "idle", "kept in use")]
+        return {one.grant.grant_id for one in found if one is not None}
+
+    async def use(generation: int) -> None:
+        async with m.database.transaction() as tx:
+            assert await grants.rotate(tx, "kept in use", generation=generation, at_s=m.now())
+
+    clock.pass_by(DAY_S)
+    assert await left() == {"brief", "revoked", "idle", "kept in use"}
+    clock.pass_by(1)
+    assert await left() == {"idle", "kept in use"}
+    clock.pass_by(29 * DAY_S)
+    await use(1)
+    clock.pass_by(DAY_S - 1)
+    assert await left() == {"idle", "kept in use"}
+    clock.pass_by(1)
+    assert await left() == {"kept in use"}
+    for generation in range(2, 15):
+        clock.pass_by(25 * DAY_S)
+        await use(generation)
+        assert await left() == {"kept in use"}
+    clock.time = NOW + 366 * DAY_S
+    assert await left() == {"kept in use"}
+    clock.pass_by(1)
+    assert await left() == set()

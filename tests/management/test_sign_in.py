@@ -12,6 +12,7 @@ from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, Throttled
 from keygrove.management.people import Person
 from keygrove.management.sign_in import NewSession, Session
+from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from management.conftest import NOW, Clock, Journal
 from stores import Store
 
@@ -341,5 +342,5 @@ class TestThrottling:
         await fail(m)
         clock.pass_by(3 * 3600)
         await enter(m)
-        await retention.forget(m)
+        await retention.forget(m, RefreshPolicy())
         assert store.query("select count(*) from sign_in_attempts") == [(1,)]

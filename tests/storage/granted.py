@@ -82,9 +82,24 @@ CODE = AuthorizationCode(
 CONSENT = Consent(ANA.id, ACME.id, frozenset({"openid", "event.read", "offline"}))
 
 
-def code_of(grant_id: str, **changes: str) -> AuthorizationCode:
+def code_of(
+    grant_id: str,
+    *,
+    client_id: str = APP.client_id,
+    subject: str = ANA.id,
+    company_id: str = ACME.id,
+    session_id: str = "sid1",
+) -> AuthorizationCode:
     """Another grant with a code of its own."""
-    return replace(CODE, grant=replace(GRANT, grant_id=grant_id, **changes))
+    grant = replace(
+        GRANT,
+        grant_id=grant_id,
+        client_id=client_id,
+        subject=subject,
+        company_id=company_id,
+        session_id=session_id,
+    )
+    return replace(CODE, grant=grant)
 
 
 async def add_companies_people_and_apps(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -75,7 +76,7 @@ async def test_each_generation_has_one_winner(nodes: list[Database]) -> None:
     await add_grant(nodes[0])
     for generation in range(5):
         won = await at_once(
-            nodes, lambda tx, now=generation: grants.rotate(tx, "g1", generation=now, at_s=110 + now)
+            nodes, partial(grants.rotate, grant_id="g1", generation=generation, at_s=110 + generation)
         )
         assert sorted(won) == [False] * (RIVALS - 1) + [True]
     async with nodes[1].transaction() as tx:

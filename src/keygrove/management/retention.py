@@ -2,18 +2,22 @@
 
 from keygrove.management.context import Management
 from keygrove.management.sign_in import ABSOLUTE_S, ATTEMPTS_KEPT_S
-from keygrove.storage import clients, sessions, turns
+from keygrove.protocol.grants.refresh_token import RefreshPolicy
+from keygrove.storage import clients, grants, sessions, turns
 
 _DAY_S = 24 * 3600
 # A page of a new key that is reloaded within a week still says which key it made.
 CREATIONS_KEPT_S = 7 * _DAY_S
 SESSIONS_KEPT_S = ABSOLUTE_S + _DAY_S
+# For the last access token of a grant, of which an API may still ask.
+_GRANTS_KEPT_S = _DAY_S
 
 
-async def forget(m: Management) -> None:
+async def forget(m: Management, refresh: RefreshPolicy) -> None:
     """Delete ended sessions, old sign-in attempts, expired set-up links and notes of forms long sent.
 
-    The journal stays. Raises DatabaseUnavailable.
+    And grants that can give nothing any more, by the lives of their refresh tokens. What people allow apps
+    stays, and so does the journal. Raises DatabaseUnavailable.
     """
     now = m.now()
     async with m.database.transaction() as tx:
@@ -22,3 +26,10 @@ async def forget(m: Management) -> None:
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
         await clients.forget_creations(tx, before_s=now - CREATIONS_KEPT_S)
         await turns.forget(tx, before_s=now - _DAY_S)
+        kept_s = now - _GRANTS_KEPT_S
+        await grants.forget(
+            tx,
+            before_s=kept_s,
+            idle_before_s=kept_s - refresh.idle_s,
+            absolute_before_s=kept_s - refresh.absolute_s,
+        )

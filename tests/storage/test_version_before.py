@@ -1,0 +1,112 @@
+"""What the version before says to the database, word for word: it goes on while its nodes are replaced."""
+
+import pytest
+
+from keygrove.protocol.scope import Scope
+from keygrove.storage import clients, people, sessions
+from keygrove.storage.database import Database, Row, Transaction, Value
+from storage.granted import ACME, ANA, add_companies_people_and_apps
+
+# Version 2's statements on the tables that version 3 adds columns to, in an order in which they can run.
+WRITES: list[tuple[str, tuple[Value, ...]]] = [
+    (
+        """
+        insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types, scope,
+                             audience, created_at_s, created_by, updated_at_s)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9)
+        on conflict (company_id, name_key) where removed_at_s is null do nothing
+        """,
+        (
+            "key1",
+            ACME.id,
+            "Sync",
+            "sync",
+            "d",
+            "client_credentials",
+            "event.read",
+            "https://a.example",
+            10,
+            "Ana",
+        ),
+    ),
+    (
+        """
+        update clients set client_name = $1, name_key = $2, scope = $3, updated_at_s = $4
+        where client_id = $5 and company_id = $6 and client_name = $7 and scope = $8 and removed_at_s is null
+        """,
+        ("Sync 2", "sync 2", "booking.read", 11, "key1", ACME.id, "Sync", "event.read"),
+    ),
+    (
+        """
+        insert into people (person_id, email, email_key, name, password_hash, created_at_s)
+        values ($1, $2, $3, $4, $5, $6) on conflict (email_key) do nothing
+        """,
+        ("kg_pe_9", "Cleo@acme.example", "cleo@acme.example", "Cleo", "$argon2id$x", 12),
+    ),
+    ("update people set password_hash = $1 where person_id = $2", ("$argon2id$y", "kg_pe_9")),
+    (
+        "update people set password_hash = $2 where person_id = $1 and password_hash = $2",
+        ("kg_pe_9", "$argon2id$y"),
+    ),
+    (
+        """
+        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s,
+                              address, user_agent)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        ("s1", ANA.id, 13, 13, 13, "127.0.0.1", "x"),
+    ),
+    (
+        """
+        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s,
+                              address, user_agent)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        ("s2", ANA.id, 14, 14, 14, "127.0.0.1", "x"),
+    ),
+]
+ONE_KEY = """
+    select c.client_id, c.secret_digest, c.grant_types, c.scope, c.audience, c.company_id,
+           c.removed_at_s, o.suspended_at_s
+    from clients c join companies o on o.company_id = c.company_id
+    where c.client_id = $1
+"""
+pytestmark = pytest.mark.anyio
+
+
+async def one(tx: Transaction, sql: str, value: str) -> Row:
+    """A row that is there."""
+    row = await tx.one(sql, value)
+    assert row is not None
+    return row
+
+
+async def test_f18_the_version_before_works_on_this_schema(database: Database) -> None:
+    """Each of its writes does what it did, and this version reads what it wrote."""
+    await add_companies_people_and_apps(database)
+    async with database.transaction() as tx:
+        for sql, values in WRITES:
+            assert await tx.run(sql, *values) == 1
+    async with database.transaction() as tx:
+        key = await clients.by_id(tx, "key1")
+        assert key is not None
+        assert (key.enabled, key.scope, key.secret_digest) == (True, Scope(("booking.read",)), "d")
+        listed = await clients.page(tx, ACME.id, search="", after=("", ""), limit=9)
+        assert [each.client_name for each in listed] == ["Sync 2"]
+        account = await people.by_email(tx, "cleo@acme.example")
+        assert account is not None
+        assert (account.password_hash, account.person.updated_at_s) == ("$argon2id$y", None)
+        for digest in ("s1", "s2"):
+            session = await sessions.by_digest(tx, digest)
+            assert session is not None
+            assert (session.person, session.sid) == (ANA, None)
+
+
+async def test_f18_the_version_before_gives_an_app_no_token(database: Database) -> None:
+    """It sees a client that may not use the one grant that it knows, with its secret or without."""
+    await add_companies_people_and_apps(database)
+    async with database.transaction() as tx:
+        for client_id, digest in (("app1", "d"), ("app2", "")):
+            row = await one(tx, ONE_KEY, client_id)
+            assert row["secret_digest"] == digest
+            assert "client_credentials" not in row["grant_types"].split()
