@@ -28,6 +28,21 @@ from storage.granted import (
 )
 
 STANDS = Standing(revoked=False, person_enabled=True, may_grant=True, allowed=CONSENT.scopes)
+
+
+async def have_everything_elsewhere(tx: Transaction) -> None:
+    """Let Ana be an admin of another company, and others allow this app or another all of it."""
+    await tx.run("delete from members where person_id = $1", ANA.id)
+    await people.add_member(tx, ANA.id, MAKER.id, role="admin", at_s=9)
+    await consents.withdraw(tx, APP.client_id, ACME.id)
+    for subject, company_id, client_id in (
+        (ANA.id, MAKER.id, APP.client_id),
+        (BEA.id, ACME.id, APP.client_id),
+        (ANA.id, ACME.id, NATIVE.client_id),
+    ):
+        await consents.give(tx, Consent(subject, company_id, CONSENT.scopes), client_id, at_s=9)
+
+
 # What happens to a grant, and what is true of it then.
 TROUBLES: dict[str, tuple[Callable[[Transaction], Awaitable[object]], Standing]] = {
     "revoked": (lambda tx: grants.revoke(tx, "g1", at_s=9), replace(STANDS, revoked=True)),
@@ -58,6 +73,10 @@ TROUBLES: dict[str, tuple[Callable[[Transaction], Awaitable[object]], Standing]]
     "more allowed": (
         lambda tx: consents.give(tx, Consent(ANA.id, ACME.id, frozenset({"booking.read"})), "app1", at_s=9),
         replace(STANDS, allowed=CONSENT.scopes | {"booking.read"}),
+    ),
+    "all of it elsewhere": (
+        have_everything_elsewhere,
+        replace(STANDS, may_grant=False, allowed=frozenset()),
     ),
     "somebody else disabled": (lambda tx: people.set_disabled(tx, BEA.id, 9), STANDS),
     "another company suspended": (lambda tx: companies.set_suspended(tx, MAKER.id, 9), STANDS),
