@@ -22,6 +22,7 @@ CODES = {
     "ServerError": ("server_error", 500),
     "TemporarilyUnavailable": ("temporarily_unavailable", 503),
     "InvalidGrant": ("invalid_grant", 400),
+    "UnsupportedTokenType": ("unsupported_token_type", 400),
     "UnsupportedResponseType": ("unsupported_response_type", 400),
     "AccessDenied": ("access_denied", 400),
     "LoginRequired": ("login_required", 400),

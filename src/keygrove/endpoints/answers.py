@@ -32,8 +32,13 @@ def json_response(
     return Response(status, all_headers, _encode_json(body))
 
 
-def error_response(error: OAuthError, *, request_id: str) -> Response:
-    """The answer to a refused request. The error's private detail stays here."""
+def error_response(
+    error: OAuthError, *, request_id: str, headers_beside: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to a refused request. The error's private detail stays here.
+
+    `headers_beside` are the endpoint's own, and win.
+    """
     headers = {}
     if isinstance(error, InvalidClient) and error.challenge:
         headers["www-authenticate"] = 'Basic realm="keygrove", charset="UTF-8"'
@@ -46,4 +51,4 @@ def error_response(error: OAuthError, *, request_id: str) -> Response:
     if error.status == 413:
         headers["connection"] = "close"
     body = {"error": error.code, "error_description": error.description, "request_id": request_id}
-    return json_response(body, status=error.status, headers=headers)
+    return json_response(body, status=error.status, headers=headers | dict(headers_beside or {}))

@@ -24,8 +24,6 @@ class Documents:
     def __init__(self, server: AuthorizationServer) -> None:
         self._server = server
         self._scopes = sorted({scope for api in server.policy.apis.values() for scope in api.scopes})
-        # Not from the keys: what is listed here stays the same from one rotation to the next.
-        self._algorithms = sorted({"RS256", *(api.signing_algorithm for api in server.policy.apis.values())})
         self._kids: tuple[str, ...] = ()
         self._by_path: dict[str, bytes] = {}
 
@@ -34,7 +32,7 @@ class Documents:
         keyring, now = self._server.keyring(), int(self._server.clock())
         kids = tuple([key.kid for key in keyring.published(now)])
         if kids != self._kids:
-            metadata = discovery_document(self._server.policy.issuer, self._scopes, self._algorithms)
+            metadata = discovery_document(self._server.policy.issuer, self._scopes)
             self._by_path = {
                 OPENID_CONFIGURATION: _encode(metadata),
                 AUTHORIZATION_SERVER: _encode(metadata),

@@ -1,13 +1,13 @@
-"""One request of a client, or of an API, to an endpoint that authenticates it: answered, refused or failed.
+"""One request of a program: answered, refused or failed.
 
-The token, revocation and introspection endpoints differ in what they do; what they log, count and send when
-it goes wrong is the same, and stands here.
+The token, revocation, introspection and userinfo endpoints differ in what they do; what they log, count and
+send when it goes wrong is the same, and stands here.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from keygrove.crypto.secrets import is_whole
 from keygrove.endpoints.answers import error_response
@@ -24,17 +24,27 @@ from keygrove.protocol.message import Request, Response
 from keygrove.protocol.token import Facts
 from keygrove.storage.database import DatabaseUnavailable
 
-Name = Literal["token", "introspection", "revocation"]
-LOGS = {name: logging.getLogger(f"keygrove.{name}") for name in ("token", "introspection", "revocation")}
+Name = Literal["token", "introspection", "revocation", "userinfo"]
+HeadersOf = Callable[[OAuthError], Mapping[str, str]]
+LOGS = {name: logging.getLogger(f"keygrove.{name}") for name in get_args(Name)}
+
+
+def no_headers(_error: OAuthError) -> Mapping[str, str]:
+    """What most endpoints send beside an error: nothing of their own."""
+    return {}
 
 
 @dataclass(slots=True)
 class Exchange:
-    """A request, and what is known of it so far: whom it claims to come from, and what the store says."""
+    """A request, and what is known of it so far: whom it claims to come from, and what the store says.
+
+    `headers_of` says what the endpoint sends beside an error.
+    """
 
     server: AuthorizationServer
     request: Request
     name: Name
+    headers_of: HeadersOf = no_headers
     credentials: Credentials | None = None
     facts: Facts | None = None
 
@@ -50,7 +60,7 @@ class Exchange:
         except Exception:
             LOGS[self.name].exception(f"{self.name} failed", extra=self.who())
             failure = ServerError("The server failed.")
-        return error_response(failure, request_id=self.request.request_id)
+        return self._send(failure)
 
     def refuse(self, error: OAuthError) -> Response:
         """Log why it was refused, for the owner, and answer with what the client may know."""
@@ -69,7 +79,11 @@ class Exchange:
         LOGS[self.name].info(
             f"{self.name} refused", extra=self.who() | {"error": error.code, "reason": reason}
         )
-        return error_response(error, request_id=self.request.request_id)
+        return self._send(error)
+
+    def _send(self, error: OAuthError) -> Response:
+        headers = self.headers_of(error)
+        return error_response(error, request_id=self.request.request_id, headers_beside=headers)
 
     def who(self) -> dict[str, str]:
         """Who asks and from where, for the log."""

@@ -7,10 +7,11 @@ from keygrove.crypto.secrets import new_event_id, read_refresh_token
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
 from keygrove.protocol.claims import AccessToken
+from keygrove.protocol.client import Client
 from keygrove.protocol.grants.refresh_token import RefreshToken
 from keygrove.protocol.message import Request
 from keygrove.protocol.person import PersonClaims
-from keygrove.storage import grants, journal, people
+from keygrove.storage import clients, grants, journal, people
 from keygrove.storage.database import Transaction
 
 # The types of access tokens, of which each API chooses one (RFC 9068 §2.1).
@@ -48,6 +49,15 @@ async def find_refresh_token(
         youngest_at=stored.refreshed_at_s or stored.created_at_s,
     )
     return None if token is None else (token, stored.standing)
+
+
+async def find_what_token_names(
+    tx: Transaction, token: AccessToken
+) -> tuple[Client | None, tuple[AuthorizationGrant, Standing] | None]:
+    """The client and the grant of an access token; None for the grant when it names none or it is gone."""
+    client = await clients.by_id(tx, token.client_id)
+    stored = await grants.by_id(tx, token.grant_id) if token.grant_id else None
+    return client, None if stored is None else (stored.grant, stored.standing)
 
 
 async def find_person(tx: Transaction, person_id: str) -> PersonClaims | None:

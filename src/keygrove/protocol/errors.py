@@ -116,6 +116,12 @@ class InvalidGrant(OAuthError):
     code = "invalid_grant"
 
 
+class UnsupportedTokenType(OAuthError):
+    """Tokens of this kind cannot be revoked (RFC 7009 §2.2.1)."""
+
+    code = "unsupported_token_type"
+
+
 class UnsupportedResponseType(OAuthError):
     """The server answers with a code and with nothing else (RFC 6749 §4.1.2.1)."""
 

@@ -2,31 +2,51 @@
 
 from collections.abc import Sequence
 
+from keygrove.protocol.authorization import PROMPTS
+from keygrove.protocol.claims_request import SCOPE_OF_CLAIM
 from keygrove.protocol.grants import GRANTS
-from keygrove.protocol.scope import OPENID
+from keygrove.protocol.pkce import METHOD
+from keygrove.protocol.response_mode import RESPONSE_MODES
+from keygrove.protocol.scope import OFFLINE, OPENID, PERSON
 
 AUTHORIZATION_PATH = "/oauth2/auth"
 END_SESSION_PATH = "/oauth2/sessions/logout"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path, not a secret
+INTROSPECTION_PATH = "/oauth2/introspect"
+REVOCATION_PATH = "/oauth2/revoke"
+USERINFO_PATH = "/userinfo"
 JWKS_PATH = "/.well-known/jwks.json"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
+_SECRET_METHODS = ["client_secret_post", "client_secret_basic"]
+_CLIENT_METHODS = [*_SECRET_METHODS, "none"]
 
 
-def discovery_document(issuer: str, scopes: Sequence[str], algorithms: Sequence[str]) -> dict[str, object]:
-    """The metadata of this server. `issuer` has no trailing slash.
-
-    `response_types_supported` and what OIDC Discovery requires beside it are listed although
-    empty or unused until the authorization endpoint exists: clients refuse a document without.
-    """
+def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
+    """The metadata of this server. `issuer` has no trailing slash, `scopes` are those of the APIs."""
     return {
         "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZATION_PATH,
         "token_endpoint": issuer + TOKEN_PATH,
+        "userinfo_endpoint": issuer + USERINFO_PATH,
+        "introspection_endpoint": issuer + INTROSPECTION_PATH,
+        "revocation_endpoint": issuer + REVOCATION_PATH,
+        "end_session_endpoint": issuer + END_SESSION_PATH,
         "jwks_uri": issuer + JWKS_PATH,
-        "scopes_supported": [OPENID, *scopes],
-        "response_types_supported": [],
+        "scopes_supported": [OPENID, *sorted(PERSON | OFFLINE), *scopes],
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": sorted(GRANTS),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": list(algorithms),
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": _CLIENT_METHODS,
+        "revocation_endpoint_auth_methods_supported": _CLIENT_METHODS,
+        "introspection_endpoint_auth_methods_supported": _SECRET_METHODS,
+        "code_challenge_methods_supported": [METHOD],
+        "authorization_response_iss_parameter_supported": True,
+        "prompt_values_supported": list(PROMPTS),
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_supported": ["sub", *SCOPE_OF_CLAIM, "auth_time", "acr", "amr", "sid", "company_id"],
     }

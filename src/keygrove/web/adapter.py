@@ -8,10 +8,15 @@ from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.discovery import PATHS, Documents, serve
-from keygrove.endpoints.exchange import Exchange, Name
+from keygrove.endpoints.exchange import Exchange, HeadersOf, Name, no_headers
+from keygrove.endpoints.introspection import introspect
+from keygrove.endpoints.revocation import revoke
 from keygrove.endpoints.token import token
-from keygrove.protocol.errors import InvalidRequest, MethodNotAllowed, OAuthError, RequestTooLarge
+from keygrove.endpoints.userinfo import headers_of as userinfo_headers
+from keygrove.endpoints.userinfo import userinfo
+from keygrove.protocol.errors import InvalidRequest, OAuthError, RequestTooLarge
 from keygrove.protocol.message import Request, Response
+from keygrove.protocol.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH, USERINFO_PATH
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -26,19 +31,24 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
-def token_endpoint(server: AuthorizationServer) -> Callee:
-    """POST /oauth2/token as a bare ASGI callable."""
-    return _form_endpoint(server, "token", token)
+def program_endpoints(server: AuthorizationServer) -> dict[str, Callee]:
+    """The endpoints that programs ask, as bare ASGI callables, by path."""
+    return {
+        TOKEN_PATH: _endpoint(server, "token", token),
+        INTROSPECTION_PATH: _endpoint(server, "introspection", introspect),
+        REVOCATION_PATH: _endpoint(server, "revocation", revoke),
+        USERINFO_PATH: _endpoint(server, "userinfo", userinfo, userinfo_headers),
+    }
 
 
-def _form_endpoint(server: AuthorizationServer, name: Name, answer: Answer) -> Callee:
-    """An endpoint that takes a form with credentials, by POST and, where there is TLS, over TLS."""
+def _endpoint(
+    server: AuthorizationServer, name: Name, answer: Answer, headers_of: HeadersOf = no_headers
+) -> Callee:
+    """An endpoint whose requests carry credentials; where there is TLS, over TLS only."""
     over_tls = server.policy.issuer.startswith("https://")
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if scope["method"] != "POST":
-                raise MethodNotAllowed("Send a POST request.")
             if over_tls and scope["scheme"] != "https":
                 raise InvalidRequest(
                     "Use HTTPS. These credentials crossed the network in the clear: replace the Secret Key."
@@ -46,7 +56,7 @@ def _form_endpoint(server: AuthorizationServer, name: Name, answer: Answer) -> C
             request = request_of(scope, await read_body(scope, receive, MAX_BODY_BYTES))
         except OAuthError as error:
             request = request_of(scope)
-            response = Exchange(server, request, name).refuse(error)
+            response = Exchange(server, request, name, headers_of).refuse(error)
         except Disconnected:
             return
         else:
