@@ -127,14 +127,15 @@ async def restore(url: str, database: Database, path: Path, note: journal.Event)
 
 
 async def removals_since(database: Database, made_at_s: int) -> list[Removal]:
-    """What the journal of a database says was removed, suspended, disabled, revoked or replaced since."""
+    """What the journal of a database says was taken away, suspended, revoked or replaced since."""
     async with database.transaction() as tx:
         rows = await tx.all(
             """
             select at_us, action, target_id, company_id, actor_name from journal
             where at_us >= $1 and outcome = 'done'
               and (action like '%.removed' or action like '%.suspended' or action like '%.disabled'
-                   or action like '%.revoked' or action = 'person.password_set')
+                   or action like '%.revoked' or action like '%.disconnected'
+                   or action in ('person.password_set', 'app.secret_renewed'))
             order by at_us, event_id
             """,
             made_at_s * 1_000_000,
