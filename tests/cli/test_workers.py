@@ -13,7 +13,7 @@ from keygrove.cli.workers import Supervisor, listen
 
 BEGAN = time.monotonic()
 
-def work(listener):
+def work(listener, place):
     {work}
 
 sys.exit(Supervisor(work, listen("127.0.0.1", 0), 2).run())

@@ -110,7 +110,7 @@ from pathlib import Path
 from keygrove.cli.workers import Supervisor, listen
 from keygrove.crypto.secrets import new_client_id, new_client_secret, new_token_id
 
-def work(listener):
+def work(listener, place):
     folder, number = Path(sys.argv[1]), int(sys.argv[2])
     lines = [new_token_id() for _ in range(number)]
     lines += [new_client_id() for _ in range(number // 10)]

@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import socket
 
     from keygrove.config.loading import Config
+    from keygrove.web.accepting import Crowd
 
 _GRACE_S = 10
 _NO_PORT = {errno.EADDRINUSE, errno.EACCES}
@@ -40,10 +42,10 @@ def serve(
     from keygrove import logs
     from keygrove.cli.workers import Supervisor, aside, in_a_child, listen
     from keygrove.config.sources import environment_of
+    from keygrove.web.accepting import Crowd
 
     # The workers inherit these modules instead of importing them again.
     import_module("keygrove.app")
-    import_module("keygrove.web.accepting")
     import_module("keygrove.web.connection")
     flags = {"host": host, "port": port, "workers": workers}
     settings = configuration(flags)
@@ -64,7 +66,9 @@ def serve(
         log.info("no catalogue is configured; the sample catalogue is used")
     log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
                                "workers": settings.workers})  # fmt: skip
-    sys.exit(Supervisor(lambda bound: _work(settings, bound), listener, settings.workers).run())
+    crowd = Crowd(settings.workers)
+    work = partial(_work, settings, crowd)
+    sys.exit(Supervisor(work, listener, settings.workers).run())
 
 
 def _set_limits() -> None:
@@ -135,7 +139,7 @@ def _tell_set_up_link(url: str, expires_at: str | None, as_json: bool) -> None:
         )
 
 
-def _work(settings: "Config", bound: "socket.socket") -> None:
+def _work(settings: "Config", crowd: "Crowd", bound: "socket.socket", place: int) -> None:
     """What one worker does: serve the application on the bound socket."""
     import uvicorn
 
@@ -158,7 +162,9 @@ def _work(settings: "Config", bound: "socket.socket") -> None:
             forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
-        )
+        ),
+        crowd,
+        place,
     )
     server.run([bound])
 

@@ -25,7 +25,8 @@ _GRACE_S = 15.0
 # A worker that lived for less is replaced after a pause of as long, so that a crash at start is no busy loop.
 _SHORT_LIFE_S = 1.0
 
-Work = Callable[[socket.socket], None]
+# What a worker does, with the socket that all listen on and its own place among them, from 0.
+Work = Callable[[socket.socket, int], None]
 
 
 def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
@@ -73,13 +74,14 @@ class Supervisor:
     count: int
     _first: frozenset[int] = frozenset()
     _born: dict[int, float] = field(default_factory=dict)
+    _places: dict[int, int] = field(default_factory=dict)
     _lifeline: tuple[int, int] = field(default_factory=os.pipe)
 
     def run(self) -> int:
         """Start the workers and look after them; the exit code, 0 when told to stop."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        for _ in range(self.count):
-            self._start()
+        for place in range(self.count):
+            self._start(place)
         self._first = frozenset(self._born)
         code = 0
         while True:
@@ -93,16 +95,17 @@ class Supervisor:
         self._stop()
         return code
 
-    def _start(self) -> None:
+    def _start(self, place: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             # Never returns: what the parent does next is not the child's business.
-            os._exit(self._be_worker())
+            os._exit(self._be_worker(place))
         self._born[pid] = time.monotonic()
+        self._places[pid] = place
 
-    def _be_worker(self) -> int:
+    def _be_worker(self, place: int) -> int:
         code = 1
         try:
             os.close(self._lifeline[1])
@@ -112,7 +115,7 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
             threading.Thread(target=self._stop_when_orphaned, daemon=True).start()
-            self.work(self.listener)
+            self.work(self.listener, place)
             code = 0
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
@@ -139,7 +142,7 @@ class Supervisor:
                 return False
             if lived < _SHORT_LIFE_S:
                 time.sleep(_SHORT_LIFE_S)
-            self._start()
+            self._start(self._places.pop(pid))
         return True
 
     def _stop(self) -> None:
