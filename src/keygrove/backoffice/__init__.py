@@ -3,6 +3,9 @@
 routes           every address and its page
 sign_in setup companies integrations     who is here, and where they start
 keys key_new key_ready key_detail key_remove   one file for each screen of an integration key
+connected_apps   S16: the apps that a company connected
+apps app_form app_detail app_secret      S18: the apps that a company makes
+question         one plain question before what cannot be undone
 usage            what a key does: its last use in words, its days as a drawing
 permissions      the catalogue as rows of choices, and a form's choices as scopes
 examples         the calls shown to developers, rendered from templates/snippets

@@ -22,6 +22,12 @@ _DONE = {
     "permissions": "The permissions are changed. New tokens follow at once.",
     "unchanged": "Nothing was changed.",
     "removed": "The key is removed. Its next token request is refused.",
+    "app-registered": "The app is registered, as a draft.",
+    "app-saved": "The changes are saved.",
+    "app-submitted": "The app is submitted. The operator reviews it.",
+    "app-withdrawn": "The app is a draft again. You can change it now.",
+    "app-removed": "The app is removed. Its next token request is refused.",
+    "disconnected": "The app is disconnected. It gets no more tokens for this company.",
 }
 
 
@@ -46,8 +52,13 @@ class Here:
         return f"{self.integrations_url}/keys"
 
     @property
+    def apps_url(self) -> str:
+        """The address of the apps that the company makes."""
+        return f"{self.shell.base}/settings/apps"
+
+    @property
     def may_change(self) -> bool:
-        """Whether the person may create, change and remove keys."""
+        """Whether the person may create, change and remove keys and apps."""
         return self.actor.role == "admin"
 
     @property

@@ -3,8 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keygrove.backoffice.connected_apps import view
 from keygrove.backoffice.here import done, enter
 from keygrove.backoffice.rendering import page
+from keygrove.management.connected_apps import list_connected
 
 
 async def integrations_page(request: Request) -> Response:
@@ -14,6 +16,7 @@ async def integrations_page(request: Request) -> Response:
         "integrations",
         here.shell,
         "Settings: Integrations",
+        apps=tuple(view(here, app) for app in await list_connected(here.m, here.company.id)),
         flash_text=done(request),
         discovery_url=here.discovery_url,
         token_url=here.token_url,

@@ -1,6 +1,6 @@
 """The catalogue as rows of choices, and what was chosen in a form as scopes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from keygrove.management.catalogue import Catalogue, Permission
@@ -20,13 +20,14 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One resource with the levels that exist for it."""
+    """One resource with the levels that exist for it. `reason` is None where no reason is asked for."""
 
     field: str
     resource: str
     description: str
     scopes: tuple[str, ...]
     options: tuple[Level, ...]
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Group:
     rows: tuple[Row, ...]
 
 
+# What apps may know of the person who connects them (OpenID Connect Core §5.4).
+_PERSON = (
+    Permission("Name", "The name of the person who connects it.", "profile"),
+    Permission("E-mail address", "The address that they sign in with.", "email"),
+)
+
+
 def groups(catalogue: Catalogue, chosen: Collection[str] = (), *, audience: str = "") -> tuple[Group, ...]:
     """The picker with `chosen` scopes selected; of one API only when its `audience` is given."""
     apis = [api for api in catalogue.apis if audience in ("", api.audience)]
@@ -45,10 +53,37 @@ def groups(catalogue: Catalogue, chosen: Collection[str] = (), *, audience: str 
     )
 
 
+def app_groups(
+    catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str]
+) -> tuple[Group, ...]:
+    """The picker for an app, with a reason for each row, and what it may know of people."""
+
+    def rows(permissions: Collection[Permission]) -> tuple[Row, ...]:
+        return tuple(_row(permission, chosen, _reason(permission, reasons)) for permission in permissions)
+
+    apis = (Group(api.name, rows(api.permissions)) for api in catalogue.apis)
+    return (*apis, Group("About the person", rows(_PERSON)))
+
+
 def chosen_scopes(catalogue: Catalogue, form: Form) -> tuple[str, ...]:
     """The scopes that a form asks for, as it says them: management knows which of them exist."""
-    rows = (permission for api in catalogue.apis for permission in api.permissions)
-    return tuple(scope for permission in rows for scope in form.one(_field(permission)).split())
+    return tuple(scope for permission in _rows(catalogue) for scope in form.one(_field(permission)).split())
+
+
+def given_reasons(catalogue: Catalogue, form: Form) -> dict[str, str]:
+    """Why an app needs what its form asks for, by scope: both levels of a row have its reason."""
+    return {
+        scope: form.one(_reason_field(permission))
+        for permission in _rows(catalogue)
+        for scope in permission.scopes()
+    }
+
+
+def unexplained(catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str]) -> str:
+    """The id of the first reason that is missing or, when none is, of the first there is."""
+    rows = list(_rows(catalogue))
+    missing = (row for row in rows if set(row.scopes()) & set(chosen) and not _reason(row, reasons))
+    return _reason_field(next(missing, rows[0]))
 
 
 def first_choice(catalogue: Catalogue, audience: str = "") -> str:
@@ -65,11 +100,25 @@ def count_in_words(scopes: Collection[str]) -> str:
     return f"{len(scopes)} {'permission' if len(scopes) == 1 else 'permissions'}: {', '.join(scopes)}"
 
 
+def _rows(catalogue: Catalogue) -> Iterator[Permission]:
+    """Every row of the picker for an app; that for a key has no others than these."""
+    yield from (permission for api in catalogue.apis for permission in api.permissions)
+    yield from _PERSON
+
+
+def _reason(permission: Permission, reasons: Mapping[str, str]) -> str:
+    return next((reasons[scope] for scope in permission.scopes() if reasons.get(scope)), "")
+
+
+def _reason_field(permission: Permission) -> str:
+    return f"reason-{permission.read or permission.write}"
+
+
 def _field(permission: Permission) -> str:
     return f"permission-{permission.read or permission.write}"
 
 
-def _row(permission: Permission, chosen: Collection[str]) -> Row:
+def _row(permission: Permission, chosen: Collection[str], reason: str | None = None) -> Row:
     field, read, write = _field(permission), permission.read, permission.write
     levels = [("none", "None", "")]
     if read is not None:
@@ -92,4 +141,5 @@ def _row(permission: Permission, chosen: Collection[str]) -> Row:
         description=permission.description,
         scopes=permission.scopes(),
         options=options,
+        reason=reason,
     )

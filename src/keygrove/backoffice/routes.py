@@ -6,7 +6,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from keygrove.backoffice import connect, key_detail, key_new, key_remove, keys, log_out, setup, sign_in
+from keygrove.backoffice import (
+    app_detail,
+    app_form,
+    app_secret,
+    connect,
+    connected_apps,
+    key_detail,
+    key_new,
+    key_remove,
+    keys,
+    log_out,
+    setup,
+    sign_in,
+)
+from keygrove.backoffice.apps import app_list
 from keygrove.backoffice.companies import start
 from keygrove.backoffice.integrations import integrations_page
 from keygrove.backoffice.static_files import serve
@@ -17,6 +31,9 @@ Page = Callable[[Request], Awaitable[Response]]
 _INTEGRATIONS = "/c/{slug}/settings/integrations"
 _KEYS = f"{_INTEGRATIONS}/keys"
 _KEY = f"{_KEYS}/{{client_id}}"
+_CONNECTED = f"{_INTEGRATIONS}/apps/{{client_id}}"
+_APPS = "/c/{slug}/settings/apps"
+_APP = f"{_APPS}/{{client_id}}"
 
 
 def routes() -> list[BaseRoute]:
@@ -39,6 +56,17 @@ def routes() -> list[BaseRoute]:
             f"{_KEY}/permissions", get=key_detail.permissions_page, post=key_detail.change_permissions_now
         ),
         _route(f"{_KEY}/remove", get=key_remove.remove_page, post=key_remove.remove_now),
+        _route(_CONNECTED, get=connected_apps.connected_page),
+        _route(
+            f"{_CONNECTED}/disconnect", get=connected_apps.disconnect_page, post=connected_apps.disconnect_now
+        ),
+        _route(_APPS, get=app_list),
+        _route(f"{_APPS}/new", get=app_form.new_app_page, post=app_form.register_now),
+        _route(_APP, get=app_detail.overview_page),
+        _route(f"{_APP}/edit", get=app_form.edit_page, post=app_form.edit_now),
+        _route(f"{_APP}/review", post=app_detail.review_now),
+        _route(f"{_APP}/secret", get=app_secret.secret_page, post=app_secret.renew_now),
+        _route(f"{_APP}/remove", get=app_detail.remove_page, post=app_detail.remove_now),
         _route("/ui-kit", get=ui_kit_page),
         _route("/static/{digest}/{path:path}", get=serve),
     ]

@@ -23,6 +23,7 @@ __all__ = [
     "App",
     "AppAlready",
     "AppState",
+    "ApplicationType",
     "NewApp",
     "approve",
     "every",

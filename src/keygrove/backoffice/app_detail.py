@@ -1,0 +1,157 @@
+"""S18: one app. Its state and what comes next, its facts, how its consent screen looks, and its end."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from keygrove.backoffice.app_form import Filling, app_form
+from keygrove.backoffice.apps import app_crumbs, find, view
+from keygrove.backoffice.asked_scopes import asked_for, not_asked_for
+from keygrove.backoffice.faults import FAILED, confirmation_faults, listed
+from keygrove.backoffice.here import Here, done
+from keygrove.backoffice.keys import Crumb
+from keygrove.backoffice.question import Question, ask
+from keygrove.backoffice.rendering import page
+from keygrove.management.app_details import details_of
+from keygrove.management.apps import App, remove, submit, withdraw
+from keygrove.management.errors import Fault, Invalid
+from keygrove.web.asking import AppCard, AskToAllow
+from keygrove.web.forms import read_form
+
+_CODE_CHALLENGE = "CODE_CHALLENGE"
+
+
+async def overview_page(request: Request) -> Response:
+    """GET …/apps/{client_id}. Raises SignInNeeded, NotFound."""
+    here, app = await find(request)
+    return _overview(here, app, flash=done(request))
+
+
+async def review_now(request: Request) -> Response:
+    """POST …/apps/{client_id}/review: submit it (`step` submit), or take it back (`step` withdraw).
+
+    What a review still needs is asked for in the form. Raises SignInNeeded, NotFound, Forbidden, CrossSite.
+    """
+    here, app = await find(request)
+    form = await read_form(request)
+    takes_back = form.one("step") == "withdraw"
+    try:
+        if takes_back:
+            await withdraw(here.m, here.actor, here.company.id, app.client_id)
+        else:
+            await submit(here.m, here.actor, here.company.id, app.client_id)
+    except Invalid as invalid:
+        if any(fault.field == "state" for fault in invalid.faults):
+            return _overview(here, app, faults=invalid.faults)
+        details = details_of(app)
+        filling = Filling(app=app, details=details, must_confirm=here.must_confirm, faults=invalid.faults)
+        return app_form(here, filling)
+    what = "app-withdrawn" if takes_back else "app-submitted"
+    return RedirectResponse(f"{view(here, app).url}?done={what}", status_code=303)
+
+
+async def remove_page(request: Request) -> Response:
+    """GET …/apps/{client_id}/remove. Raises SignInNeeded, NotFound."""
+    here, app = await find(request)
+    return _remove_question(here, app)
+
+
+async def remove_now(request: Request) -> Response:
+    """POST …/apps/{client_id}/remove. Raises SignInNeeded, NotFound, Forbidden, CrossSite."""
+    here, app = await find(request)
+    form = await read_form(request)
+    await here.require_admin("app.removed", app.client_id)
+    faults = await confirmation_faults(here, form)
+    if faults:
+        return _remove_question(here, app, faults)
+    await remove(here.m, here.actor, here.company.id, app.client_id)
+    return RedirectResponse(f"{here.apps_url}?done=app-removed", status_code=303)
+
+
+def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...] = ()) -> Response:
+    asked, card = _as_asked(here, app)
+    return page(
+        "app_overview",
+        here.shell,
+        app.name,
+        "Apps you make",
+        status=FAILED if faults else 200,
+        failed=bool(faults),
+        app=view(here, app),
+        said=app,
+        crumbs=app_crumbs(here, Crumb(app.name)),
+        card=card,
+        permissions=asked_for(here.m.catalogue, asked, card),
+        impossible=not_asked_for(here.m.catalogue, asked, "the company"),
+        may_change=here.may_change,
+        whom_to_ask=here.whom_to_ask,
+        faults=listed(faults, {"state": ""}),
+        flash_text=flash,
+        discovery_url=here.discovery_url,
+        authorization_url=_authorization_url(here, app),
+    )
+
+
+def _as_asked(here: Here, app: App) -> tuple[AskToAllow, AppCard]:
+    """What people would be asked if the app asked for all it may."""
+    scopes = ("openid", *app.scope.tokens, *app.optional_scope.tokens, "offline")
+    asked = AskToAllow(
+        company_id=here.company.id,
+        company=here.company.name,
+        audience=app.audience,
+        scopes=scopes,
+        new=frozenset(),
+        is_connected=False,
+        is_lasting=True,
+        lifetime_s=3600,
+        has_choice=False,
+    )
+    card = AppCard(
+        name=app.name,
+        maker=here.company.name,
+        description=app.description,
+        is_verified=app.verified_at_s is not None,
+        is_draft=app.state in ("draft", "in_review"),
+        reasons=app.reasons,
+        policy_uri=app.policy_uri,
+        terms_uri=app.tos_uri,
+        redirect_uri=app.redirect_uris[0],
+    )
+    return asked, card
+
+
+def _authorization_url(here: Here, app: App) -> str:
+    """Where the app sends people, with what it makes itself in capitals."""
+    asked = {
+        "response_type": "code",
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect_uris[0],
+        "scope": " ".join(("openid", *app.scope.tokens, "offline")),
+        "state": "STATE",
+        "code_challenge": _CODE_CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    return f"{here.m.issuer}/oauth2/auth?{urlencode(asked)}"
+
+
+def _remove_question(here: Here, app: App, faults: tuple[Fault, ...] = ()) -> Response:
+    shown = view(here, app)
+    question = Question(
+        title=("Remove", app.name, "Apps you make"),
+        heading=f"Remove {app.name}?",
+        lines=(
+            "The app gets no more tokens, from the very next request. No company can connect it.",
+            "Tokens already issued end within 60 minutes.",
+            "A removed app can't be restored.",
+        ),
+        client_id=app.client_id,
+        action=f"{shown.url}/remove",
+        cancel_url=shown.url,
+        button="Remove app",
+        busy="Removing…",
+        refused="remove an app",
+        crumbs=app_crumbs(here, Crumb(app.name, shown.url), Crumb("Remove")),
+        section="apps",
+    )
+    return ask(here, question, faults)

@@ -1,0 +1,222 @@
+"""S18 and S16 in a real browser: an app registered, reviewed, connected by another company, disconnected."""
+
+from dataclasses import replace
+
+from playwright.sync_api import expect
+
+from backoffice.conftest import OpenVisitor
+from backoffice.site import Site
+from backoffice.test_every_state import error_links
+from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
+from keygrove.management import apps
+from keygrove.management.context import OPERATOR
+from management.apps import WAVES, connected, live_app, registered
+from running import PASSWORD
+
+every_look = in_looks(CLOSE_LOOKS)
+REASON = "Shows what was booked, for when."
+
+
+def fill_in(visitor: Visitor, name: str, *redirect_uris: str) -> None:
+    """The fields that a draft needs."""
+    page = visitor.page
+    page.locator("#name").fill(name)
+    visitor.choose("Bookings", "Read and write")
+    page.locator("#redirect_uris").fill("\n".join(redirect_uris))
+
+
+@every_look
+def test_an_app_is_registered_reviewed_and_removed(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """The nine fields; the secret once; the states in words; what a review needs is asked for in the form."""
+    company = site.new_company("Waves")
+    visitor = visit(look)
+    page, url = visitor.page, f"/c/{company.slug}/settings/apps"
+    visitor.sign_in(site.new_person(company))
+    visitor.go(url)
+    assert visitor.heading() == "Apps you make"
+    visitor.inspect("apps-empty")
+    visitor.follow("Register an app")
+    visitor.inspect("app-new")
+    visitor.press("Register")
+    assert error_links(visitor) == [
+        "Name: enter a name.",
+        "Permissions: choose at least one permission.",
+        "Redirect URIs: enter at least one redirect URI.",
+    ]
+    fill_in(visitor, "Waves Marketplace", "https://waves.example/callback", "http://waves.example/")
+    page.locator("#kind-web").check()
+    visitor.press("Register")
+    expect(page.locator("#redirect_uris-error")).to_contain_text("Line 2: Use https; http is for localhost")
+    assert page.locator("#permission-booking\\.read-write").is_checked()
+    visitor.inspect("app-new-failed")
+    page.locator("#redirect_uris").fill("https://waves.example/callback\nhttp://localhost:8080/")
+    visitor.press("Register")
+    assert visitor.heading() == "Your app is registered"
+    secret = page.locator("#secret-key").inner_text()
+    assert len(secret) == 55
+    visitor.inspect("app-ready")
+    page.reload()
+    assert visitor.heading() == "This was done already. The Secret Key can't be shown again."
+    assert secret not in page.content()
+    visitor.inspect("app-already")
+    visitor.follow("View the app")
+    assert visitor.heading() == "Waves Marketplace"
+    assert "Only Waves can connect it" in page.get_by_role("main").inner_text()
+    visitor.inspect("app-draft")
+    visitor.press("Submit for review")
+    assert error_links(visitor) == [
+        "Description: say what the app does.",
+        "Privacy policy: give the address of your privacy policy.",
+        "Terms: give the address of your terms.",
+        "Owner: say who looks after the app.",
+        "Contact: give an e-mail address that the operator can write to.",
+        "Permissions: give a reason for each permission.",
+    ]
+    visitor.inspect("app-not-ready-for-review")
+    for field, text in (
+        ("description", WAVES.description),
+        ("policy_uri", WAVES.policy_uri),
+        ("tos_uri", WAVES.tos_uri),
+        ("logo_uri", WAVES.logo_uri),
+        ("owner", WAVES.owner),
+        ("contact_email", WAVES.contact_email),
+        ("reason-booking\\.read", REASON),
+    ):
+        page.locator(f"#{field}").fill(text)
+    page.locator("#pkce-no").check()
+    visitor.press("Save changes")
+    assert "The changes are saved." in page.locator("#status").inner_text()
+    expect(page.locator(".preview")).to_contain_text(REASON)
+    assert "PKCE not required" in page.get_by_role("main").inner_text()
+    visitor.press("Submit for review")
+    assert "The app is submitted." in page.locator("#status").inner_text()
+    visitor.inspect("app-in-review")
+    visitor.go(url)
+    expect(page.get_by_role("row", name="Waves Marketplace")).to_contain_text("In review")
+    visitor.inspect("apps")
+    visitor.follow("Waves Marketplace")
+    visitor.press("Take back to draft")
+    assert "The app is a draft again." in page.locator("#status").inner_text()
+    visitor.follow("Remove app")
+    visitor.inspect("app-remove")
+    visitor.press("Remove app")
+    assert "The app is removed." in page.locator("#status").inner_text()
+    assert page.get_by_role("heading", name="No apps yet").is_visible()
+
+
+@every_look
+def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
+    look: Look, site: Site, visit: OpenVisitor
+) -> None:
+    """A name and more permissions are the operator's; a suspended one cannot be changed at all."""
+    company = site.new_company("Waves")
+    app = site.manage(lambda m: live_app(m, company))
+    visitor = visit(look)
+    page, url = visitor.page, f"/c/{company.slug}/settings/apps/{app.client_id}"
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"{url}/edit")
+    page.locator("#name").fill("Bank")
+    visitor.choose("Orders", "Read")
+    visitor.press("Save changes")
+    assert error_links(visitor) == [
+        "Name: a live app keeps its name. Ask the operator to change it.",
+        "Permissions: a live app keeps to the permissions that were reviewed. Ask the operator for more.",
+    ]
+    site.age_sessions()
+    visitor.go(f"{url}/secret")
+    visitor.inspect("app-secret-confirm")
+    visitor.press("Make new Secret Key")
+    assert error_links(visitor) == ["Enter your password."]
+    page.get_by_label("Confirm it's you").fill(PASSWORD)
+    visitor.press("Make new Secret Key")
+    assert visitor.heading() == "New Secret Key for Waves Marketplace"
+    assert len(page.locator("#secret-key").inner_text()) == 55
+    page.reload()
+    assert visitor.heading().startswith("This was done already.")
+    site.manage(lambda m: apps.suspend(m, OPERATOR, app.client_id))
+    visitor.go(url)
+    assert "It gets no tokens" in page.get_by_role("main").inner_text()
+    visitor.inspect("app-suspended")
+    visitor.go(f"{url}/edit")
+    assert page.get_by_role("button", name="Save changes").is_disabled()
+    visitor.inspect("app-edit-suspended")
+
+
+@every_look
+def test_a_public_app_has_no_secret(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """Not on a page and not by its address."""
+    company = site.new_company("Waves")
+    visitor = visit(look)
+    page = visitor.page
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"/c/{company.slug}/settings/apps/new")
+    fill_in(visitor, "Pocket Waves", "io.waves.pocket:/callback")
+    page.locator("#kind-native").check()
+    visitor.press("Register")
+    assert visitor.heading() == "Pocket Waves"
+    assert "The app is registered, as a draft." in page.locator("#status").inner_text()
+    assert "None: a public app" in page.get_by_role("main").inner_text()
+    visitor.go(f"{page.url.removeprefix(site.url).partition('?')[0]}/secret")
+    assert visitor.heading() == "There is no page at this address"
+
+
+@every_look
+def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """Who connected it, when, what it may do, its last use; then nothing of it is left."""
+    maker, company = site.new_company("Waves"), site.new_company("Northern Lights Tours")
+    email = site.new_person(company)
+    app = site.manage(lambda m: live_app(m, maker))
+    site.manage(lambda m: connected(m, company, app, email))
+    visitor = visit(look)
+    page, url = visitor.page, f"/c/{company.slug}/settings/integrations"
+    visitor.sign_in(email)
+    visitor.go(url)
+    card = page.get_by_role("region", name="Connected apps")
+    expect(card).to_contain_text("Connected by Ana Alvarez")
+    expect(card).to_contain_text("Can: read bookings")
+    visitor.inspect("integrations-connected")
+    visitor.follow("Manage Waves Marketplace")
+    assert visitor.heading() == "Waves Marketplace"
+    text = page.get_by_role("main").inner_text()
+    assert "An app by Waves that works with Northern Lights Tours' data." in text
+    assert "Read bookings" in text
+    assert "Stay connected when nobody is there" in text
+    assert email in text
+    visitor.inspect("connected-app")
+    visitor.follow("Disconnect")
+    visitor.inspect("disconnect")
+    visitor.press("Disconnect")
+    assert "The app is disconnected." in page.locator("#status").inner_text()
+    assert card.get_by_text("No apps are connected.").is_visible()
+    visitor.go(f"{url}/apps/{app.client_id}")
+    assert visitor.heading() == "There is no page at this address"
+
+
+@every_look
+def test_an_auditor_sees_apps_and_why_nothing_can_be_changed(
+    look: Look, site: Site, visit: OpenVisitor
+) -> None:
+    """Disabled, with the reason and whom to ask."""
+    company = site.new_company("Northern Lights Tours")
+    new = site.manage(lambda m: registered(m, company, replace(WAVES, description="")))
+    app = site.manage(lambda m: live_app(m, company, "Tides"))
+    site.manage(lambda m: connected(m, company, app, "bo@northern.example"))
+    visitor = visit(look)
+    page, settings = visitor.page, f"/c/{company.slug}/settings"
+    mine, theirs = f"{settings}/apps/{new.app.client_id}", f"{settings}/integrations/apps/{app.client_id}"
+    visitor.sign_in(site.new_person(company, role="auditor"))
+    for path, state in (
+        (f"{settings}/apps", "apps-auditor"),
+        (f"{settings}/apps/new", "app-new-auditor"),
+        (mine, "app-auditor"),
+        (f"{mine}/edit", "app-edit-auditor"),
+        (f"{mine}/secret", "app-secret-auditor"),
+        (f"{mine}/remove", "app-remove-auditor"),
+        (theirs, "connected-app-auditor"),
+        (f"{theirs}/disconnect", "disconnect-auditor"),
+    ):
+        visitor.go(path)
+        main = page.get_by_role("main")
+        assert "ask an admin of Northern Lights Tours" in main.inner_text()
+        assert main.locator("form[data-once] button:enabled").count() == 0
+        visitor.inspect(state)
