@@ -1,6 +1,7 @@
 """Gives orders to `writer.py`, and remembers what it acknowledged."""
 
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -61,3 +62,22 @@ def writing_to(node: Node) -> Iterator[Writer]:
         yield Writer(process)
         assert process.stdin is not None
         process.stdin.close()
+
+
+def deaths(steps: int, kills: int) -> Iterator[dict[str, Any]]:
+    """When to die: at each step in turn, and every second time at any moment at all."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    order = list(range(1, steps + 1))
+    chance.shuffle(order)
+    for number in range(kills):
+        if number % 2:
+            yield {"after_s": chance.uniform(0.0, 0.15)}
+        else:
+            yield {"die_at": order[number // 2 % steps]}
+
+
+def whole(outcome: Outcome) -> int:
+    """The number of steps of an act that nobody stopped."""
+    assert not outcome.killed
+    assert outcome.steps > 4
+    return outcome.steps

@@ -1,12 +1,10 @@
 """Processes that die at every step of what they write: after that it is done whole, or not at all."""
 
-import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from faults.killing import Outcome, Writer, writing_to
+from faults.killing import Outcome, Writer, deaths, whole, writing_to
 from faults.load import asking
 from faults.nodes import KILLS, Node, restart, rows
 from keygrove.management import integrations, signing_keys
@@ -49,25 +47,6 @@ def listed(node: Node) -> set[str]:
 def assert_nothing_is_half(node: Node) -> None:
     """No half of anything is there."""
     assert {name: found for name, sql in HALVES.items() if (found := rows(node, sql))} == {}
-
-
-def deaths(steps: int, kills: int) -> Iterator[dict[str, Any]]:
-    """When to die: at each step in turn, and every second time at any moment at all."""
-    chance = random.Random(7)  # noqa: S311 - no secret
-    order = list(range(1, steps + 1))
-    chance.shuffle(order)
-    for number in range(kills):
-        if number % 2:
-            yield {"after_s": chance.uniform(0.0, 0.15)}
-        else:
-            yield {"die_at": order[number // 2 % steps]}
-
-
-def whole(outcome: Outcome) -> int:
-    """The number of steps of an act that nobody stopped."""
-    assert not outcome.killed
-    assert outcome.steps > 4
-    return outcome.steps
 
 
 def make(writer: Writer, node: Node, name: str, **death: Any) -> Outcome:

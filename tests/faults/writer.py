@@ -12,12 +12,16 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from keygrove.app import House, open_house
 from keygrove.config.loading import load
+from keygrove.endpoints.token import token
 from keygrove.management import integrations, signing_keys
 from keygrove.management.context import OPERATOR
+from keygrove.protocol.message import Request
 from keygrove.storage import sqlite
 
 steps = 0
@@ -102,10 +106,23 @@ async def rotate(house: House, order: dict[str, Any]) -> None:
     say(rotated=rotation.key.kid)
 
 
+async def ask(house: House, order: dict[str, Any]) -> None:
+    """Ask the token endpoint, past HTTP, at the second `now`; the answer is said when it would be sent."""
+    request = Request(
+        method="POST",
+        path="/oauth2/token",
+        headers=(("content-type", "application/x-www-form-urlencoded"),),
+        body=urlencode(order["form"]).encode(),
+    )
+    answer = await token(replace(house.server, clock=lambda: order["now"]), request)
+    say(status=answer.status, members=json.loads(answer.body))
+
+
 ACTS: dict[str, Callable[[House, dict[str, Any]], Awaitable[None]]] = {
     "create": create,
     "remove": remove,
     "rotate": rotate,
+    "ask": ask,
 }
 
 
