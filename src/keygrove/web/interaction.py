@@ -18,7 +18,7 @@ from keygrove.management.sign_in import NewSession, Session
 from keygrove.protocol.authorization import ErrorPage
 from keygrove.protocol.consent import AskConsent, Consent, Interaction, SignedIn
 from keygrove.protocol.errors import OAuthError
-from keygrove.protocol.message import FORM, Request, decode_form
+from keygrove.protocol.message import FORM, Request, decode_form, read_form
 from keygrove.protocol.metadata import AUTHORIZATION_PATH
 from keygrove.protocol.response_mode import FormPost, Redirection, encode
 from keygrove.web.adapter import address_of, read_body, request_of
@@ -79,14 +79,14 @@ async def begin(request: PageRequest) -> Outcome:
         body = await read_body(request.scope, request.receive, MAX_BODY_BYTES)
     except OAuthError as error:
         return Outcome(next=Refused(error.code, error.description), visitor=visitor)
+    whole = replace(request_of(request.scope, body), query=request.scope["query_string"])
     # Another site's form brings no session cookie (SameSite=Lax). The browser sends it if it comes by GET.
     if request.method == "POST" and not brings_session(request):
-        location = _by_get(body)
+        location = _by_get(whole)
         if location is not None:
             return Outcome(next=Leave(location), visitor=visitor)
     raw = body if request.method == "POST" else request.scope["query_string"]
     held = hold(request.method, raw, now=management(request).now())
-    whole = replace(request_of(request.scope, body), query=request.scope["query_string"])
     visit = await current(request)
     return Outcome(next=await _next(request, visitor, visit, held, whole=whole), visitor=visitor)
 
@@ -124,10 +124,11 @@ def take_up(request: PageRequest, form: Form) -> tuple[Stranger, Held]:
     return visitor, unseal(management(request), form.one("interaction"), visitor)
 
 
-def _by_get(body: bytes) -> str | None:
+def _by_get(request: Request) -> str | None:
     """The same request by GET; None when it is malformed or does not fit."""
     try:
-        pairs = decode_form(body)
+        read_form(request)
+        pairs = decode_form(request.body)
     except OAuthError:
         return None
     query = "&".join(encode({name: value}) for name, value in pairs)

@@ -8,7 +8,7 @@ from keygrove.endpoints.logout import log_out
 from keygrove.management import sign_in
 from keygrove.protocol.errors import OAuthError
 from keygrove.protocol.logout import EndSession
-from keygrove.protocol.message import Request, decode_form
+from keygrove.protocol.message import Request, decode_form, read_form
 from keygrove.protocol.metadata import END_SESSION_PATH
 from keygrove.protocol.response_mode import encode
 from keygrove.web.adapter import MAX_BODY_BYTES, address_of, read_body, request_of
@@ -52,10 +52,11 @@ async def asked_to_sign_out(request: PageRequest) -> AskFirst | SignedOut | NotU
     """A request has come, by GET or by POST. Raises Disconnected."""
     try:
         body = await read_body(request.scope, request.receive, MAX_BODY_BYTES)
+        whole = replace(request_of(request.scope, body), query=request.scope["query_string"])
         # Another site's form brings no session cookie (SameSite=Lax), and nobody would seem to be signed in.
         if request.method == "POST" and not brings_session(request):
+            read_form(whole)
             return AskByGet(f"{END_SESSION_PATH}?{_query(body)}")
-        whole = replace(request_of(request.scope, body), query=request.scope["query_string"])
         return await _sign_out(request, whole, confirmed=False)
     except OAuthError as error:
         return NotUnderstood(error.code, error.description)
