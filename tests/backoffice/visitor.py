@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 from dataclasses import dataclass, field, replace
+from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -157,9 +158,9 @@ class Visitor:
         assert headings.count() == 1
         return (headings.text_content() or "").strip()
 
-    def inspect(self, state: str) -> None:
-        """Nothing wrong for axe, nothing wider than the window, a title that ends in Backoffice."""
-        assert self.page.title().endswith("Backoffice"), self.page.title()
+    def inspect(self, state: str, *, title: str = "Backoffice") -> None:
+        """Nothing wrong for axe, nothing wider than the window, a title that ends in `title`."""
+        assert self.page.title().endswith(title), self.page.title()
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{state} is {wide} px wider than its window"
         if PICTURES:
@@ -174,7 +175,7 @@ class Visitor:
         source = re.sub(r"<script\b.*?</script>|</?noscript>", "", self.page.content(), flags=re.DOTALL)
         copy = self._copy()
         copy.route("**/copy", lambda route: route.fulfill(body=source, content_type="text/html"), times=1)
-        copy.goto(f"{self.url}/copy")
+        copy.goto(urljoin(self.page.url, "/copy"))
         return _axe(copy)
 
     def _copy(self) -> Page:

@@ -1,0 +1,100 @@
+"""Waves Marketplace as `keygrove demo` starts it, in Chromium: connected, used, renewed, ended, refused."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, Windows
+from cli.command import Shell
+from cli.test_demo import Demo, free_ports, running_demo
+
+CONNECT = "Connect to Understory demo"
+PAGE = "Let Waves Marketplace work with Acme's data?"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A running demo, whose admin looks after a second company too."""
+    folder = tmp_path_factory.mktemp("demo")
+    with running_demo(folder, free_ports(), "--json") as running:
+        shell = Shell(folder, {"KEYGROVE_DATA_DIR": str(folder / ".demo")})
+        shell.value("person", "create", "--company", "northwind", "--email", running.shown["email"])
+        yield running
+
+
+@pytest.fixture(params=CLOSE_LOOKS, ids=str)
+def visitor(request: pytest.FixtureRequest, demo: Demo, windows: Windows) -> Iterator[Visitor]:
+    """A browser window; no request goes elsewhere than to Keygrove and to the app."""
+    look: Look = request.param
+    visitor = Visitor.open(windows, demo.shown["issuer"], look)
+    yield visitor
+    visitor.close()
+    app = f"left the origin: {demo.shown['marketplace']}/"
+    assert [fault for fault in visitor.faults if not fault.startswith(app)] == []
+
+
+def look(visitor: Visitor, state: str) -> None:
+    """The app's page is as it should be, for axe too."""
+    visitor.inspect(f"marketplace-{state}", title="Waves Marketplace")
+
+
+def note(visitor: Visitor) -> str:
+    """What the app tells."""
+    return visitor.page.locator("#note").inner_text().strip()
+
+
+def connect(visitor: Visitor, demo: Demo) -> None:
+    """From the app to the consent page for Acme; who has signed in before need not again."""
+    visitor.page.goto(demo.shown["marketplace"])
+    visitor.press(CONNECT)
+    if visitor.page.get_by_label("Password").count():
+        visitor.page.get_by_label("E-mail address").fill(demo.shown["email"])
+        visitor.page.get_by_label("Password").fill(demo.shown["password"])
+        visitor.press("Sign in")
+    expect(visitor.page.get_by_role("heading", name="Which company is this for?")).to_be_visible()
+    visitor.page.get_by_label("Acme").check()
+    visitor.press("Continue")
+
+
+def disconnect_in_backoffice(visitor: Visitor) -> None:
+    """As the company's admin."""
+    visitor.go("/c/acme/settings/integrations")
+    visitor.inspect("marketplace-in-integrations")
+    visitor.follow("Manage Waves Marketplace")
+    visitor.inspect("marketplace-connected-app")
+    visitor.follow("Disconnect")
+    visitor.press("Disconnect")
+    assert "disconnected" in visitor.page.locator("#status").inner_text()
+
+
+def test_an_app_is_connected_used_and_disconnected(visitor: Visitor, demo: Demo) -> None:
+    """Sign in, choose, allow; call the API, refresh; end it in Backoffice; say no; end it in the app."""
+    visitor.page.goto(demo.shown["marketplace"])
+    look(visitor, "start")
+    connect(visitor, demo)
+    assert visitor.heading() == PAGE
+    visitor.inspect("marketplace-consent")
+    visitor.press("Allow")
+    assert visitor.heading() == "Acme"
+    assert note(visitor) == "You are connected to Understory demo."
+    assert visitor.page.get_by_role("row").count() == 6
+    look(visitor, "connected")
+    visitor.press("Refresh")
+    assert note(visitor) == "Understory demo gave us a new access token."
+    disconnect_in_backoffice(visitor)
+    visitor.page.goto(demo.shown["marketplace"])
+    visitor.press("Refresh")
+    assert note(visitor).startswith("Understory demo has ended this connection.")
+    look(visitor, "ended")
+    connect(visitor, demo)
+    visitor.press("Cancel")
+    assert note(visitor).startswith("You are not connected")
+    look(visitor, "refused")
+    connect(visitor, demo)
+    visitor.press("Allow")
+    visitor.press("Disconnect")
+    assert note(visitor).startswith("You are disconnected.")
+    connect(visitor, demo)
+    assert visitor.heading() == "Acme", "what was allowed is not asked again"
+    disconnect_in_backoffice(visitor)
