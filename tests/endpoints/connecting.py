@@ -15,7 +15,7 @@ import httpx2
 from endpoints.asking import FORM, refused
 from hostile_rules import Rules
 from keygrove.app import House
-from keygrove.crypto.secrets import new_client_id, new_client_secret, new_code, new_grant_id
+from keygrove.crypto.secrets import Digests, new_client_id, new_client_secret, new_code, new_grant_id
 from keygrove.protocol.authorization_grant import AuthorizationGrant
 from keygrove.protocol.consent import Consent
 from keygrove.protocol.grants.authorization_code import AuthorizationCode
@@ -60,7 +60,9 @@ class Connection:
         """Change what is stored, from beside the server."""
         return self.server.in_house(lambda house: _in_transaction(house, act))
 
-    def new_code(self, scope: str = SCOPE, *, pkce: bool = True, **grant: Any) -> Code:
+    def new_code(
+        self, scope: str = SCOPE, *, pkce: bool = True, expires_in_s: int = 60, **grant: Any
+    ) -> Code:
         """What the browser brings after the person allowed the scope; `grant` changes the grant."""
         now = int(time())
         made = AuthorizationGrant(
@@ -82,10 +84,10 @@ class Connection:
             grant=replace(made, **grant),
             redirect_uri=CALLBACK,
             code_challenge=challenge,
-            expires_at=now + 60,
+            expires_at=now + expires_in_s,
         )
         self.write(lambda tx: consents.give(tx, self._consent(kept.grant), self.app.client_id, at_s=now))
-        digests = self.server.in_house(_digests)
+        digests = digests_of(self.server)
         inserted = self.write(
             lambda tx: grants.insert(
                 tx,
@@ -113,19 +115,37 @@ class Connection:
         sent = {name: value for name, value in merged.items() if value is not None}
         return send(self.rules, path, sent)
 
-    def redeem(self, code: Code, **changes: str | None) -> httpx2.Response:
-        """Present a code (RFC 6749 §4.1.3)."""
-        form = {
-            "grant_type": "authorization_code",
-            "code": code.code,
-            "redirect_uri": CALLBACK,
-            "code_verifier": code.verifier,
-        }
-        return self.post(TOKEN, {**form, **changes})
+    def form_of(self, code: Code) -> dict[str, str]:
+        """The whole form that presents a code (RFC 6749 §4.1.3, RFC 7636 §4.5)."""
+        proof = {} if code.verifier is None else {"code_verifier": code.verifier}
+        form = {"grant_type": "authorization_code", "code": code.code, "redirect_uri": CALLBACK}
+        return {**self.credentials(), **form, **proof}
+
+    def redeem(self, presented: Code, **changes: str | None) -> httpx2.Response:
+        """Present a code."""
+        return self.post(TOKEN, {**self.form_of(presented), **changes})
 
     def refresh(self, refresh_token: str, **changes: str | None) -> httpx2.Response:
         """Present a refresh token (RFC 6749 §6)."""
         return self.post(TOKEN, {"grant_type": "refresh_token", "refresh_token": refresh_token, **changes})
+
+    def revoke(self, token: str, **changes: str | None) -> httpx2.Response:
+        """Give a token up (RFC 7009 §2.1)."""
+        return self.post(REVOKE, {"token": token, **changes})
+
+    def userinfo(self, access_token: str) -> httpx2.Response:
+        """Ask about the person (OIDC Core §5.3.1)."""
+        return ask_userinfo(self.rules, {"Authorization": f"Bearer {access_token}"})
+
+    def change(self, sql: str, *values: str | int | None) -> None:
+        """Change a row, with a statement of the test's own."""
+        assert self.write(lambda tx: tx.run(sql, *values)) == 1
+
+    def is_revoked(self, grant_id: str) -> bool:
+        """Whether the grant has ended."""
+        stored = self.write(lambda tx: grants.by_id(tx, grant_id))
+        assert stored is not None
+        return stored.standing.revoked
 
     def connect(self, scope: str = SCOPE, **grant: Any) -> dict[str, Any]:
         """The tokens of a new grant."""
@@ -154,7 +174,7 @@ def connect_app(rules: Rules, *, scope: str = SCOPE, public: bool = False, **cha
         state_changed_at_s=now,
     )
     connection = Connection(rules, replace(app, **changes), secret, person, customer.id)
-    digest = "" if public else server.in_house(_digests).of("client_secret", secret)
+    digest = "" if public else digests_of(server).of("client_secret", secret)
     key = f"app {number}"
     assert connection.write(lambda tx: apps.insert(tx, connection.app, name_key=key, secret_digest=digest))
     rules.secrets.add(secret)
@@ -169,6 +189,15 @@ def send(
     answer = rules.http.post(path, content=content, headers={**FORM, **(headers or {})})
     shows = ("eyJ", "kg_rt_") if answer.status_code == 200 and path == TOKEN else ()
     rules.check(answer.status_code, answer.headers, answer.text, answer.elapsed.total_seconds(), shows=shows)
+    return answer
+
+
+def ask_userinfo(
+    rules: Rules, headers: Mapping[str, str], *, method: str = "GET", body: bytes = b"", query: str = ""
+) -> httpx2.Response:
+    """Ask the userinfo endpoint; the answer is held to the rules."""
+    answer = rules.http.request(method, USERINFO + query, headers=dict(headers), content=body)
+    rules.check(answer.status_code, answer.headers, answer.text, answer.elapsed.total_seconds())
     return answer
 
 
@@ -204,5 +233,10 @@ async def _in_transaction(house: House, act: Callable[[Transaction], Awaitable[T
         return await act(tx)
 
 
-async def _digests(house: House) -> Any:
-    return house.server.digests
+def digests_of(server: RunningServer) -> Digests:
+    """With what a server makes digests."""
+
+    async def ask(house: House) -> Digests:
+        return house.server.digests
+
+    return server.in_house(ask)

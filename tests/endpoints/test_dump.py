@@ -1,0 +1,57 @@
+"""Whoever gets hold of a dump of the database can use nothing that is in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from endpoints.asking import basic
+from endpoints.connecting import INTROSPECT, TOKEN, Connection, connect_app, tokens
+from hostile_rules import holding
+from keygrove.management import sign_in
+from running import PASSWORD, ask_for_token, running_server
+from stores import everything_in, store_at
+
+
+def values_in(dump: str) -> list[str]:
+    """Every value that could be sent as a secret, a code or a token."""
+    words = {value for line in dump.splitlines() for value in line.partition(": ")[2].split(" | ")}
+    return sorted(word for word in words if len(word) >= 16 and word.isascii() and word.isprintable())
+
+
+def test_r17_a_dump_has_no_usable_token_code_secret_or_session(
+    tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    """Neither as they are, nor is any value that is stored taken for one."""
+    with running_server(tmp_path, database=new_database()) as server, holding(server) as rules:
+        app = connect_app(rules)
+        spent, waiting = app.new_code(), app.new_code()
+        first = tokens(app.redeem(spent))
+        second = tokens(app.refresh(first["refresh_token"]))
+        session = server.manage(
+            lambda m: sign_in.sign_in(m, email=app.person.email, password=PASSWORD, address="192.0.2.1")
+        )
+        secrets = {
+            app.client_secret,
+            spent.code,
+            waiting.code,
+            session.token.reveal(),
+            rules.good_key.client_secret,
+            PASSWORD,
+            *(text for answer in (first, second) for text in answer.values() if len(str(text)) > 40),
+        }
+        with store_at(server.environ["KEYGROVE_DATABASE"]) as store:
+            dump = everything_in(store)
+        assert app.app.client_id in dump
+        assert waiting.grant.grant_id in dump
+        assert {name for name in secrets if name in dump} == set()
+        assert not any(
+            mark in dump for mark in ("kg_sk_", "kg_co_", "kg_rt_", "kg_se_", "eyJ", "PRIVATE KEY")
+        )
+        for value in values_in(dump):
+            assert_it_opens_nothing(app, value)
+            assert server.manage(lambda m, token=value: sign_in.find_session(m, token)) is None
+        assert tokens(app.redeem(waiting))["scope"] == first["scope"]
+        assert tokens(app.refresh(second["refresh_token"]))["scope"] == first["scope"]
+
+
+def assert_it_opens_nothing(app: Connection, value: str) -> None:
+    """A thief who has the app's own secret beside the dump gets no further with a code or token from it."""
