@@ -45,7 +45,7 @@ def test_l01_signing_in_ends_the_session_that_the_browser_had(ana: Member) -> No
     assert ana.browser.get(ana.keys_url).status_code == 303
 
 
-def test_l01_a_session_ends_on_the_server_at_sign_out(ana: Member) -> None:
+def test_l01_r19_a_session_ends_on_the_server_at_sign_out(ana: Member) -> None:
     """A cookie that somebody kept opens nothing."""
     kept = ana.browser.session
     assert ana.browser.submit("/sign-out").headers["location"] == "/sign-in?done=signed-out"
