@@ -2,7 +2,7 @@
 
 PYTHON := .venv/bin/python
 
-.PHONY: help run test faults lint format bench lock wheel
+.PHONY: help run test clients faults lint format bench lock wheel
 
 help: ## Say what each door does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -17,6 +17,10 @@ test: ## Check style and types, then run all tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest
+
+clients: ## Let OAuth clients in Python, Node, Go, Rust, Java and Apache judge a running Keygrove
+	@sh scripts/setup.sh clients
+	KEYGROVE_TEST_CLIENTS=all $(PYTHON) -m pytest tests/clients --timeout 1800
 
 faults: ## Kill, cut off and damage Keygrove some hundred times, for ten minutes
 	@sh scripts/setup.sh test

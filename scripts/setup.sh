@@ -1,11 +1,17 @@
 #!/bin/sh
-# Makes .venv hold what the project needs: `setup.sh run` to run it, `setup.sh test` to test it as well.
-# A second call finds the stamp of the first and is instant. Needs Python 3.11 or newer; Debian packages that are
-# missing (python3-venv; chromium and pgbouncer for the tests) are installed with apt-get, through sudo when not root.
+# Makes .venv hold what the project needs: `setup.sh run` to run it, `setup.sh test` to test it as well, `setup.sh clients`
+# to test it with every client too. A second call finds the stamp of the first and is instant. Needs Python 3.11 or newer;
+# Debian packages that are missing (python3-venv; chromium, pgbouncer, nodejs and npm for the tests; mod_auth_openidc for
+# the clients) are installed with apt-get, through sudo when not root.
 set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
-case $purpose in run | test) ;; *) echo "usage: scripts/setup.sh run|test" >&2; exit 2 ;; esac
+clients=
+case $purpose in
+run | test) ;;
+clients) purpose=test clients=all ;;
+*) echo "usage: scripts/setup.sh run|test|clients" >&2; exit 2 ;;
+esac
 
 fail() { echo "keygrove setup: $1" >&2; exit 1; }
 
@@ -55,4 +61,22 @@ if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
 fi
 if [ "$purpose" = test ] && ! PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; then
     install_packages pgbouncer
+fi
+
+# OAuth clients for Node, which judge Keygrove in tests/clients.
+if [ "$purpose" = test ]; then
+    command -v npm >/dev/null 2>&1 || install_packages nodejs npm
+    node=tests/clients/node
+    lock=$(cksum <"$node/package-lock.json")
+    if ! [ -f "$node/node_modules/keygrove.stamp" ] || [ "$(cat "$node/node_modules/keygrove.stamp")" != "$lock" ]; then
+        echo "keygrove setup: installing OAuth clients for Node into $node/node_modules"
+        npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --silent || fail "npm ci failed in $node."
+        echo "$lock" >"$node/node_modules/keygrove.stamp"
+    fi
+fi
+
+# Without Debian's packages the tests of Apache are left out, as those of a language that is not there.
+if [ -n "$clients" ] && command -v apt-get >/dev/null 2>&1 &&
+    ! { PATH="$PATH:/usr/sbin" command -v apache2 && [ -f /usr/lib/apache2/modules/mod_auth_openidc.so ]; } >/dev/null 2>&1; then
+    install_packages apache2-bin libapache2-mod-auth-openidc
 fi

@@ -1,0 +1,69 @@
+"""A Keygrove behind HTTPS, with keys and apps for clients that others wrote."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.dialogue import Registration
+from clients.tls_front import Certificate, https_front, make_certificate
+from keygrove.management import apps
+from keygrove.management.app_details import AppDetails
+from keygrove.management.context import OPERATOR
+from ports import free_port
+from running import AUDIENCE, RunningServer, running_server
+
+KEY_SCOPE = "openid marketing.read"
+APP_SCOPE = "openid profile email marketing.read offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running server, as the world sees it. `key` is what one company's own program is told."""
+
+    server: RunningServer
+    issuer: str
+    certificate: Certificate
+    key: Registration
+
+    def new_app(self, name: str, *, public: bool) -> Registration:
+        """A live app of the first company. It may ask for APP_SCOPE, and must use PKCE."""
+        redirect_uri = f"https://localhost:{free_port()}/callback"
+        details = AppDetails(
+            name=name,
+            permissions=("marketing.read", "profile", "email"),
+            reasons={"marketing.read": "To send your newsletter."},
+            redirect_uris=(redirect_uri,),
+        )
+        company_id = self.server.company_id
+        made = self.server.manage(
+            lambda m: apps.register(m, OPERATOR, company_id, details, public=public, live=True)
+        )
+        return Registration(
+            issuer=self.issuer,
+            client_id=made.app.client_id,
+            client_secret=made.client_secret.reveal() if made.client_secret else "",
+            scope=APP_SCOPE,
+            redirect_uri=redirect_uri,
+        )
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """Start a server on SQLite, which clients do not see, and HTTPS before it; stop both at the end."""
+    certificate = make_certificate(folder)
+    port = free_port()
+    issuer = f"https://localhost:{port}"
+    with (
+        running_server(folder, settings={"KEYGROVE_ISSUER": issuer}) as server,
+        https_front(port, int(server.environ["KEYGROVE_PORT"]), certificate),
+    ):
+        key = server.new_key("marketing.read")
+        told = Registration(
+            issuer=issuer,
+            client_id=key.client_id,
+            client_secret=key.client_secret,
+            scope=KEY_SCOPE,
+            audience=AUDIENCE,
+        )
+        yield Site(server, issuer, certificate, told)
