@@ -3,6 +3,10 @@
 context       AuthorizationServer: what every endpoint is handed
 authorization what comes next at /oauth2/auth; hints: whom an ID token means; logout: RP-initiated
 token         POST /oauth2/token
+userinfo      GET and POST /userinfo
+introspection POST /oauth2/introspect; revocation: POST /oauth2/revoke
+exchange      one request of a program: answered, refused or failed
+grants        what they look up about a grant, and how they end one
 signer        signs together what arrived together
 discovery     the /.well-known documents
 usage         counts what keys do, off the request's path

@@ -15,9 +15,13 @@
     response_mode          how it is answered (RFC 6749 §4.1.2, RFC 9207)
     token                  the token endpoint's shared phases (RFC 6749 §3.2)
     grants/                the rule of each grant type
+    person                 what there is to tell of a person (OIDC Core §5.1)
     claims                 what access token and ID token say (RFC 9068, OIDC Core §2)
+    bearer                 a token in a request, and the challenge that refuses it (RFC 6750)
+    live_token             whether an access token still counts
     userinfo               what a client may know about a person (OIDC Core §5)
     introspection          what an API may know of a token (RFC 7662)
+    revocation             what ends when a client gives up a token (RFC 7009)
     logout                 whether to ask, and where to go (OIDC RP-Initiated Logout)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)
 
