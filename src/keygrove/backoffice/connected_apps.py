@@ -1,6 +1,6 @@
 """S16: the apps that a company connected, and how it disconnects them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -24,6 +24,7 @@ _WORDS = {
     "offline": "Stay connected when nobody is there",
 }
 _OF_EVERY_APP = "openid"
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class PersonView:
     name: str
     email: str
     given: Moment
-    allowed: tuple[str, ...]
+    allowed: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,13 @@ class ConnectedView:
         more = len(self.people) - 1
         return f"{self.people[0].name} and {more} more" if more else self.people[0].name
 
+    @property
+    def in_brief(self) -> str:
+        """ "read bookings, read events, read orders and 2 more"."""
+        more = len(self.can) - _SHOWN
+        words = sentence(self.can[:_SHOWN])
+        return f"{words[:1].lower()}{words[1:]}" + (f" and {more} more" if more > 0 else "")
+
 
 def view(here: Here, app: ConnectedApp) -> ConnectedView:
     """The connected app as pages show it."""
@@ -67,7 +75,10 @@ def view(here: Here, app: ConnectedApp) -> ConnectedView:
         is_verified=app.verified_at_s is not None,
         people=tuple(
             PersonView(
-                one.name, one.email, moment(one.given_at_s, now), in_words(catalogue, one.scope.tokens)
+                one.name,
+                one.email,
+                moment(one.given_at_s, now),
+                sentence(in_words(catalogue, one.scope.tokens)),
             )
             for one in app.people
         ),
@@ -93,6 +104,12 @@ def in_words(catalogue: Catalogue, scopes: Iterable[str]) -> tuple[str, ...]:
         *(catalogue.label(scope) for scope in (*of_api, *gone)),
         *(words for scope, words in _WORDS.items() if scope in held),
     )
+
+
+def sentence(words: Sequence[str]) -> str:
+    """ "Read bookings, stay connected". Of nothing: what every app may."""
+    first, *rest = words or ("Know who connects it",)
+    return ", ".join((first, *(f"{each[:1].lower()}{each[1:]}" for each in rest)))
 
 
 async def find(request: Request) -> tuple[Here, ConnectedView]:
