@@ -24,6 +24,7 @@ from keygrove.logs import configure
 from keygrove.management import retention, signing_keys
 from keygrove.management.context import Management
 from keygrove.management.signing_keys import CurrentKeyring
+from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from keygrove.protocol.token import Policy
 from keygrove.storage import schema
 from keygrove.storage.database import Database, DatabaseUnavailable
@@ -101,7 +102,12 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
         await database.close()
         raise
     digests = Digests(derive_key(master, "digests"))
-    policy = Policy(config.issuer, {api.audience: api.as_api() for api in config.catalogue.apis})
+    refresh = RefreshPolicy(
+        idle_s=config.refresh_idle_days * _DAY_S,
+        absolute_s=config.refresh_absolute_days * _DAY_S,
+        grace_s=config.refresh_grace_seconds,
+    )
+    policy = Policy(config.issuer, {api.audience: api.as_api() for api in config.catalogue.apis}, refresh)
     return House(
         AuthorizationServer(
             policy=policy,

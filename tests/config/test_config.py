@@ -80,6 +80,14 @@ def test_rotation_can_be_switched_off_and_not_made_absurd(tmp_path: Path) -> Non
         ]
 
 
+def test_the_lives_of_refresh_tokens_have_bounds(tmp_path: Path) -> None:
+    """Only the grace can be switched off."""
+    assert load({}, {"KEYGROVE_REFRESH_GRACE_SECONDS": "0"}, tmp_path).refresh_grace_seconds == 0
+    wrong = {"IDLE_DAYS": "0", "ABSOLUTE_DAYS": "3651", "GRACE_SECONDS": "61"}
+    environ = {f"KEYGROVE_REFRESH_{name}": value for name, value in wrong.items()}
+    assert len(faults_of(tmp_path, environ=environ)) == 3
+
+
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
     """And every value tells where it came from."""
     write(tmp_path, 'port = 1001\nhost = "::1"\nworkers = 3\nplatform_name = "From file"\n')

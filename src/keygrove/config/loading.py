@@ -45,6 +45,9 @@ class Config:
     master_key: bytes | None = field(repr=False)
     trusted_proxies: tuple[str, ...]
     rotation_days: int
+    refresh_idle_days: int
+    refresh_absolute_days: int
+    refresh_grace_seconds: int
     failures_per_client: int
     failures_per_address: int
     log_level: str

@@ -202,6 +202,27 @@ SETTINGS = (
         meaning="How many days a signing key signs before the next one takes over by itself; 0 for never.",
     ),
     Setting(
+        name="refresh_idle_days",
+        type=Annotated[int, Meta(ge=1, le=3650)],
+        expects="a whole number from 1 to 3650",
+        default=30,
+        meaning="How many days a refresh token may stay unused before a person must connect the app again.",
+    ),
+    Setting(
+        name="refresh_absolute_days",
+        type=Annotated[int, Meta(ge=1, le=3650)],
+        expects="a whole number from 1 to 3650",
+        default=365,
+        meaning="After how many days a person must connect an app again, however often it was used.",
+    ),
+    Setting(
+        name="refresh_grace_seconds",
+        type=Annotated[int, Meta(ge=0, le=60)],
+        expects="a whole number from 0 to 60, 0 for not at all",
+        default=10,
+        meaning="For how long a used refresh token gives the same successor again, since answers get lost.",
+    ),
+    Setting(
         name="failures_per_client",
         type=Annotated[int, Meta(ge=0)],
         expects="a whole number, 0 for no limit",
