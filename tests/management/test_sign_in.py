@@ -78,11 +78,13 @@ class TestAnswer:
         assert (await enter(m, email=email)).session.person == ana
 
     async def test_every_sign_in_is_a_session_of_its_own(self, m: Management) -> None:
-        """Token, form token and digest are new each time, and the token does not print."""
+        """Token, form token, digest and public name are new each time, and the token does not print."""
         first, second = await enter(m), await enter(m)
         assert first.token.reveal() != second.token.reveal()
         assert first.session.digest != second.session.digest
         assert first.session.form_token != second.session.form_token
+        assert None not in (first.session.sid, second.session.sid)
+        assert first.session.sid != second.session.sid
         assert first.token.reveal() not in repr(first)
         assert first.session.form_token not in repr(first)
 

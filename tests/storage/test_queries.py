@@ -277,7 +277,9 @@ class TestCompaniesAndPeople:
 class TestSessions:
     """storage/sessions.py"""
 
-    SESSION = StoredSession(digest="s1", person=ANA, created_at_s=10, seen_at_s=10, confirmed_at_s=10)
+    SESSION = StoredSession(
+        digest="s1", person=ANA, created_at_s=10, seen_at_s=10, confirmed_at_s=10, sid="sid1"
+    )
 
     async def test_a_session_lives_until_it_is_ended(self, database: Database) -> None:
         """It is touched and confirmed meanwhile; afterwards nothing brings it back."""
