@@ -1,6 +1,8 @@
 # The doors of the project. `make run` and `make test` set up what is missing, on a machine with Python 3.11 and make.
 
 PYTHON := .venv/bin/python
+# What needs the machine for itself: it kills, floods or times. All other tests run two files at a time.
+ALONE := tests/faults tests/web/test_denial.py tests/web/test_overload.py tests/web/test_pressure.py tests/house
 
 .PHONY: help run test clients faults lint format bench lock wheel
 
