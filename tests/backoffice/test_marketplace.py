@@ -1,5 +1,6 @@
 """Waves Marketplace as `keygrove demo` starts it, in Chromium: connected, used, renewed, ended, refused."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,12 +16,14 @@ PAGE = "Let Waves Marketplace work with Acme's data?"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A running demo, whose admin looks after a second company too."""
+    """A running demo, whose admin looks after a second company too; its logs hold no trace and no secret."""
     folder = tmp_path_factory.mktemp("demo")
     with running_demo(folder, free_ports(), "--json") as running:
         shell = Shell(folder, {"KEYGROVE_DATA_DIR": str(folder / ".demo")})
         shell.value("person", "create", "--company", "northwind", "--email", running.shown["email"])
         yield running
+    for log in (folder / ".demo").glob("*.log"):
+        assert not re.search("Traceback|kg_(?:sk|co|rt)_|eyJ", log.read_text()), log
 
 
 @pytest.fixture(params=CLOSE_LOOKS, ids=str)

@@ -9,12 +9,11 @@ import pytest
 from keygrove.sdk import http
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow, GrantEnded
 from keygrove.sdk.connection import Connection
-from keygrove.sdk.errand import REMEMBERED_S, Errands
+from keygrove.sdk.errand import REMEMBERED_S, Errand, Errands
 from keygrove.sdk.pending import Pending
-from keygrove.sdk.steps import HttpAnswer, HttpRequest, Steps
+from keygrove.sdk.steps import HttpAnswer, HttpRequest, Pause, Steps
 from keygrove.sdk.token_endpoint import TokenError
 from sdk.app_issuer import (
-    CALLBACK,
     SECRET,
     AppIssuer,
     Refusal,
@@ -120,9 +119,7 @@ def test_an_errand_is_forgotten_after_a_while() -> None:
         return len(done)
 
     errands: Errands[int] = Errands(fetch, patience_s=5, monotonic=clock)
-    flight_wait = AuthorizationCodeFlow(
-        issuer="https://auth.example.com", client_id="a", redirect_uri=CALLBACK
-    )._keys.flight.wait
+    flight_wait = Errand(fetch, steps, patience_s=5)._flight.wait
     assert [flight_wait(errands.run("a", steps)) for _ in range(3)] == [1, 1, 1]
     clock.at += REMEMBERED_S
     assert flight_wait(errands.run("b", steps)) == 2
@@ -131,6 +128,22 @@ def test_an_errand_is_forgotten_after_a_while() -> None:
     with pytest.raises(TokenError):
         flight_wait(errands.run("c", steps))
     assert list(errands._known) == ["b"]
+
+
+def test_an_errand_that_has_just_landed_is_not_run_again() -> None:
+    """Whoever looked a moment before it did joins a run that does nothing."""
+    done = []
+
+    def steps() -> Steps[str]:
+        yield Pause(0)
+        done.append("once")
+        return "outcome"
+
+    errand = Errand(http.fetch, steps, patience_s=5)
+    for _ in range(2):
+        errand._flight.join(errand._steps).result(5)
+    assert errand._flight.wait(errand.outcome()) == "outcome"
+    assert done == ["once"]
 
 
 # Ending: RFC 7009
