@@ -18,7 +18,8 @@ test: ## Check style and types, then run all tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(ALONE)
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore %)
 
 clients: ## Let OAuth clients in Python, Node, Go, Rust, Java and Apache judge a running Keygrove
 	@sh scripts/setup.sh clients

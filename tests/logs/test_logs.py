@@ -26,7 +26,7 @@ def lines_of(program: str) -> list[dict[str, Any]]:
     return [json.loads(text) for text in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("secret", [*SECRETS, TOKEN])
+@pytest.mark.parametrize("secret", [*SECRETS, TOKEN], ids=lambda secret: secret[:6])
 def test_a_secret_is_hidden_wherever_it_stands(secret: str) -> None:
     """In texts, lists, tables, bytes, keys' values and the text of other objects."""
     places: list[Any] = [
