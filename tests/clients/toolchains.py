@@ -15,7 +15,6 @@ from clients.tls_front import TRUST_STORE_PASSWORD, Certificate
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build" / "clients"
-OLDEST_NODE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +104,37 @@ def build(command: Sequence[str | Path], folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def without(*programs: str) -> Callable[[], str]:
-    """Missing when one of these programs is."""
+def older(oldest: tuple[int, int], *command: str) -> Callable[[], str]:
+    """Missing when a command does not exist, or names a version of itself before `oldest`."""
 
+    @cache
     def missing() -> str:
-        absent = [program for program in programs if shutil.which(program) is None]
-        return f"there is no {' and no '.join(absent)}" if absent else ""
+        if shutil.which(command[0]) is None:
+            return f"there is no {command[0]}"
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = re.search(r"(\d+)\.(\d+)", said)
+        if found is None or (int(found[1]), int(found[2])) < oldest:
+            return f"{said.splitlines()[0]} is older than {oldest[0]}.{oldest[1]}"
+        return ""
 
     return missing
 
 
 def _node_missing() -> str:
-    absent = without("node")()
-    if absent:
-        return absent
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    number = re.match(r"v(\d+)\.", version)
-    if number is None or int(number[1]) < OLDEST_NODE:
-        return f"Node {version} is older than {OLDEST_NODE}"
-    return "" if (HERE / "node" / "node_modules").exists() else "scripts/setup.sh test has not run"
+    installed = (HERE / "node" / "node_modules").exists()
+    return _node_too_old() or ("" if installed else "scripts/setup.sh test has not run")
 
+
+def _java_missing() -> str:
+    return _java_too_old() or ("" if shutil.which("mvn") else "there is no mvn")
+
+
+_node_too_old = older((20, 0), "node", "--version")
+_java_too_old = older((17, 0), "java", "--version")
 
 PYTHON = Toolchain("Python", lambda: "", always=True)
 NODE = Toolchain("Node", _node_missing, always=True)
-GO = Toolchain("Go", without("go"))
-RUST = Toolchain("Rust", without("cargo"))
-JAVA = Toolchain("Java", without("java", "mvn"))
+GO = Toolchain("Go", older((1, 26), "go", "version"))
+RUST = Toolchain("Rust", older((1, 88), "cargo", "--version"))
+JAVA = Toolchain("Java", _java_missing)
 APACHE = Toolchain("Apache", apache.missing)
