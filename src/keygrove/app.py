@@ -115,6 +115,7 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
             keyring=keyring,
             signer=Signer(),
             digests=digests,
+            pushed=Vault(derive_key(master, "pushed requests")),
             clock=clock,
             usage=UsageBook(),
             budget=FailureBudget(config.failures_per_client, config.failures_per_address),

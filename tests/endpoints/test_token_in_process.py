@@ -11,6 +11,7 @@ import pytest
 
 from keygrove.crypto.jose import Keyring, SigningKey
 from keygrove.crypto.secrets import Digests, new_client_id, new_client_secret
+from keygrove.crypto.vault import Vault
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.signer import Signer
@@ -125,6 +126,7 @@ def serving(database: Database, keyring: Any, *, api: Api = API, clock: float = 
         keyring=lambda: keyring,
         signer=Signer(),
         digests=DIGESTS,
+        pushed=Vault(b"k" * 32),
         clock=lambda: clock,
         usage=UsageBook(),
         budget=FailureBudget(per_client=0, per_address=0),

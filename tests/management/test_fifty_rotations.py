@@ -50,6 +50,7 @@ class Node:
                 signer=Signer(),
                 keyring=ring,
                 digests=m.digests,
+                pushed=VAULT,
                 clock=m.clock,
                 usage=UsageBook(),
                 budget=FailureBudget(0, 0),

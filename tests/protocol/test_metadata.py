@@ -9,6 +9,7 @@ def test_the_document_lists_what_works_and_nothing_else() -> None:
     assert discovery_document("https://i.example", ["a", "b"]) == {
         "issuer": "https://i.example",
         "authorization_endpoint": "https://i.example/oauth2/auth",
+        "pushed_authorization_request_endpoint": "https://i.example/oauth2/par",
         "token_endpoint": "https://i.example/oauth2/token",
         "userinfo_endpoint": "https://i.example/userinfo",
         "introspection_endpoint": "https://i.example/oauth2/introspect",

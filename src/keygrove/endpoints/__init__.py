@@ -1,7 +1,8 @@
 """The protocol endpoints: load the facts, decide, commit the decision; then answer.
 
 context       AuthorizationServer: what every endpoint is handed
-authorization what comes next at /oauth2/auth; hints: whom an ID token means; logout: RP-initiated
+authorization what comes next at /oauth2/auth; pushing: a request sent ahead of the browser
+hints logout  whom an ID token means; RP-initiated logout
 token         POST /oauth2/token
 userinfo      GET and POST /userinfo
 introspection POST /oauth2/introspect; revocation: POST /oauth2/revoke

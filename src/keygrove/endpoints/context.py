@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from keygrove.crypto.jose import Keyring
 from keygrove.crypto.secrets import Digests
+from keygrove.crypto.vault import Vault
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.signer import Signer
 from keygrove.endpoints.usage import UsageBook
@@ -16,7 +17,8 @@ from keygrove.storage.database import Database
 class AuthorizationServer:
     """An authorization server (RFC 6749 §1.1). `clock` gives epoch seconds with their fraction.
 
-    `keyring` gives the signing keys as last read from the database.
+    `keyring` gives the signing keys as last read from the database. `pushed` seals pushed authorization
+    requests (RFC 9126).
     """
 
     policy: Policy
@@ -24,6 +26,7 @@ class AuthorizationServer:
     keyring: Callable[[], Keyring]
     signer: Signer
     digests: Digests
+    pushed: Vault
     clock: Callable[[], float]
     usage: UsageBook
     budget: FailureBudget

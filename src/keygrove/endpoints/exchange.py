@@ -24,7 +24,7 @@ from keygrove.protocol.message import Request, Response
 from keygrove.protocol.token import Facts
 from keygrove.storage.database import DatabaseUnavailable
 
-Name = Literal["token", "introspection", "revocation", "userinfo"]
+Name = Literal["token", "introspection", "revocation", "userinfo", "push"]
 HeadersOf = Callable[[OAuthError], Mapping[str, str]]
 LOGS = {name: logging.getLogger(f"keygrove.{name}") for name in get_args(Name)}
 

@@ -11,6 +11,7 @@ from keygrove.protocol.scope import OFFLINE, OPENID, PERSON
 
 AUTHORIZATION_PATH = "/oauth2/auth"
 END_SESSION_PATH = "/oauth2/sessions/logout"
+PUSHED_REQUEST_PATH = "/oauth2/par"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path, not a secret
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
@@ -27,6 +28,7 @@ def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
     return {
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZATION_PATH,
+        "pushed_authorization_request_endpoint": issuer + PUSHED_REQUEST_PATH,
         "token_endpoint": issuer + TOKEN_PATH,
         "userinfo_endpoint": issuer + USERINFO_PATH,
         "introspection_endpoint": issuer + INTROSPECTION_PATH,

@@ -10,13 +10,20 @@ from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.discovery import PATHS, Documents, serve
 from keygrove.endpoints.exchange import Exchange, HeadersOf, Name, no_headers
 from keygrove.endpoints.introspection import introspect
+from keygrove.endpoints.pushing import push
 from keygrove.endpoints.revocation import revoke
 from keygrove.endpoints.token import token
 from keygrove.endpoints.userinfo import headers_of as userinfo_headers
 from keygrove.endpoints.userinfo import userinfo
 from keygrove.protocol.errors import InvalidRequest, OAuthError, RequestTooLarge
 from keygrove.protocol.message import Request, Response
-from keygrove.protocol.metadata import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH, USERINFO_PATH
+from keygrove.protocol.metadata import (
+    INTROSPECTION_PATH,
+    PUSHED_REQUEST_PATH,
+    REVOCATION_PATH,
+    TOKEN_PATH,
+    USERINFO_PATH,
+)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,6 +44,7 @@ def program_endpoints(server: AuthorizationServer) -> dict[str, Callee]:
         TOKEN_PATH: _endpoint(server, "token", token),
         INTROSPECTION_PATH: _endpoint(server, "introspection", introspect),
         REVOCATION_PATH: _endpoint(server, "revocation", revoke),
+        PUSHED_REQUEST_PATH: _endpoint(server, "push", push),
         USERINFO_PATH: _endpoint(server, "userinfo", userinfo, userinfo_headers),
     }
 

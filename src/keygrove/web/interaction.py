@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from starlette.requests import Request as PageRequest
 
 from keygrove.endpoints.authorization import AlreadyAnswered, Answered, Attempt, Note, Shown, authorize
+from keygrove.endpoints.pushing import pull
 from keygrove.management import sign_in
 from keygrove.management.context import Actor
 from keygrove.management.record import event
@@ -85,8 +86,14 @@ async def begin(request: PageRequest) -> Outcome:
         location = _by_get(whole)
         if location is not None:
             return Outcome(next=Leave(location), visitor=visitor)
-    raw = body if request.method == "POST" else request.scope["query_string"]
-    held = hold(request.method, raw, now=management(request).now())
+    try:
+        whole, pushed_id = pull(server(request), whole)
+    except ErrorPage as page:
+        return Outcome(next=Refused(page.error.code, page.error.description), visitor=visitor)
+    raw = whole.body if whole.method == "POST" else whole.query
+    held = hold(whole.method, raw, now=management(request).now())
+    if pushed_id is not None:
+        held = replace(held, id=pushed_id)
     visit = await current(request)
     return Outcome(next=await _next(request, visitor, visit, held, whole=whole), visitor=visitor)
 
