@@ -3,6 +3,8 @@
 from keygrove.protocol.grants import GRANTS
 from keygrove.protocol.metadata import discovery_document
 
+METHODS = ["client_secret_post", "client_secret_basic", "private_key_jwt", "none"]
+
 
 def test_the_document_lists_what_works_and_nothing_else() -> None:
     """Addresses begin with the issuer exactly."""
@@ -22,8 +24,10 @@ def test_the_document_lists_what_works_and_nothing_else() -> None:
         "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "none"],
-        "revocation_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "none"],
+        "token_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,

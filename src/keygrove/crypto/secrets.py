@@ -24,7 +24,7 @@ _GRANT, _REFRESH = "kg_gr_", "kg_rt_"
 
 Domain = Literal[
     "client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn", "account",
-    "code", "refresh_token", "interaction",
+    "code", "refresh_token", "interaction", "assertion",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Revocation, POST /oauth2/revoke (RFC 7009): a client gives up a token, and with it all of its grant."""
 
 from keygrove.endpoints.answers import json_response
+from keygrove.endpoints.assertions import is_signed
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.exchange import Exchange
 from keygrove.endpoints.grants import end_grant, find_refresh_token, read_access_token
@@ -26,11 +27,12 @@ async def _revoke(exchange: Exchange) -> Response:
     parameters.refuse_repeats(except_for=frozenset())
     exchange.credentials = credentials = read_credentials(request, parameters)
     text = parameters.one("token")
+    signed = await is_signed(server, credentials)
     async with server.database.transaction() as tx:
         client = await clients.by_id(tx, credentials.client_id)
         digest = server.digests.of("client_secret", credentials.client_secret)
-        exchange.facts = Facts(client, digest)
-        authenticated = authenticate_client(credentials, client, digest)
+        exchange.facts = Facts(client, digest, signed=signed)
+        authenticated = authenticate_client(credentials, client, digest, signed=signed)
         if text is None:
             raise InvalidRequest("token is missing.")
         now = int(server.clock())

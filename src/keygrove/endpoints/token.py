@@ -4,6 +4,7 @@ import logging
 
 from keygrove.crypto.secrets import new_token_id, refresh_token
 from keygrove.endpoints.answers import json_response
+from keygrove.endpoints.assertions import is_signed
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.exchange import LOGS, Exchange
 from keygrove.endpoints.grants import end_grant, find_person, find_refresh_token
@@ -32,9 +33,10 @@ async def _token(exchange: Exchange) -> Response:
     server, request = exchange.server, exchange.request
     asked = parse_token_request(request)
     exchange.credentials = asked.credentials
+    signed = await is_signed(server, asked.credentials)
     while True:
         async with server.database.transaction() as tx:
-            exchange.facts = await load(tx, asked, server)
+            exchange.facts = await load(tx, asked, server, signed=signed)
             now = int(server.clock())
             decision = decide(asked, exchange.facts, server.policy, now=now, jti=new_token_id())
             if await commit(tx, exchange, decision, now=now):
@@ -46,21 +48,21 @@ async def _token(exchange: Exchange) -> Response:
     return response
 
 
-async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer) -> Facts:
+async def load(tx: Transaction, asked: TokenRequest, server: AuthorizationServer, *, signed: bool) -> Facts:
     """The facts that decide a token request: the client it names, the digest of the secret it presents, and
     what its code or refresh token stands for.
     """
     client = await clients.by_id(tx, asked.credentials.client_id)
     digest = server.digests.of("client_secret", asked.credentials.client_secret)
     if not asked.presented:
-        return Facts(client, digest)
+        return Facts(client, digest, signed=signed)
     found: tuple[AuthorizationCode | RefreshToken, Standing] | None
     if asked.grant_type == AUTHORIZATION_CODE:
         found = await grants.by_code(tx, server.digests.of("code", asked.presented))
     else:
         found = await find_refresh_token(tx, server, asked.presented)
     person = await find_person(tx, found[0].grant.subject) if found is not None else None
-    return Facts(client, digest, found, person)
+    return Facts(client, digest, found, person, signed)
 
 
 async def commit(tx: Transaction, exchange: Exchange, decision: Issue | Refuse, *, now: int) -> bool:

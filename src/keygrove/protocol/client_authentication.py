@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
-from keygrove.protocol.client import Client
+from keygrove.protocol.client import SIGNED, Client
+from keygrove.protocol.client_assertion import ASSERTION_TYPE, claimed_client_id
 from keygrove.protocol.errors import InvalidClient, InvalidRequest, OAuthError
 from keygrove.protocol.message import Parameters, Request, decode_component
 
@@ -28,6 +29,13 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedCredentials(Credentials):
+    """A claim that comes with an assertion, which the client has signed or has not (RFC 7523 §2.2)."""
+
+    assertion: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AuthenticatedClient:
     """A client that proved itself; made by `authenticate_client` only."""
 
@@ -43,6 +51,11 @@ def read_credentials(request: Request, parameters: Parameters) -> Credentials:
     authorization = request.header("authorization")
     client_id = parameters.one("client_id")
     client_secret = parameters.one("client_secret")
+    assertion = parameters.one("client_assertion")
+    if assertion is not None:
+        if authorization is not None or client_secret is not None:
+            raise InvalidRequest("Prove the client in one way only.")
+        return _read_assertion(assertion, parameters.one("client_assertion_type"), client_id)
     if authorization is not None:
         if client_secret is not None:
             raise InvalidRequest(
@@ -55,6 +68,16 @@ def read_credentials(request: Request, parameters: Parameters) -> Credentials:
     if client_id is None:
         raise InvalidRequest("The client's credentials are missing.")
     return Credentials(client_id, client_secret or "", by_header=False)
+
+
+def _read_assertion(assertion: str, kind: str | None, client_id: str | None) -> SignedCredentials:
+    """Read what RFC 7521 §4.2 names; a `client_id` beside it must be the same client."""
+    if kind != ASSERTION_TYPE:
+        raise InvalidRequest("client_assertion_type is not one that is supported.")
+    claimed = claimed_client_id(assertion)
+    if client_id is not None and client_id != claimed:
+        raise InvalidRequest("client_id differs from the one in client_assertion.")
+    return SignedCredentials(claimed, "", by_header=False, assertion=assertion)
 
 
 def read_basic(authorization: str) -> Credentials:
@@ -77,19 +100,24 @@ def read_basic(authorization: str) -> Credentials:
         raise InvalidClient(detail=f"malformed Basic credentials: {error}", challenge=True) from None
 
 
-def authenticate_client(credentials: Credentials, client: Client | None, digest: str) -> AuthenticatedClient:
+def authenticate_client(
+    credentials: Credentials, client: Client | None, digest: str, *, signed: bool = False
+) -> AuthenticatedClient:
     """Prove that the credentials are the client's. `digest` is that of the secret presented.
 
-    A public client has no secret, and must not send one (RFC 6749 §2.1, §2.3). One answer, in one
-    time, for an unknown client, a wrong secret and a client that is switched off. Raises
-    InvalidClient (RFC 6749 §5.2).
+    `signed` says that they are an assertion which the client has signed, and not used before. A public
+    client has no secret, and must not send one (RFC 6749 §2.1, §2.3). One answer, in one time, for an
+    unknown client, a wrong secret and a client that is switched off. Raises InvalidClient (RFC 6749 §5.2).
     """
     expected = client.secret_digest if client is not None and not client.public else _NO_DIGEST
     matches = compare_digest(digest.encode(), expected.encode())
     if client is None:
         reason = "unknown client"
+    elif client.token_endpoint_auth_method == SIGNED:
+        reason = "" if signed else "no client_assertion"
     elif client.public:
-        reason = "a public client has no secret" if credentials.client_secret else ""
+        proof = credentials.client_secret or isinstance(credentials, SignedCredentials)
+        reason = "a public client has no secret" if proof else ""
     elif not credentials.client_secret:
         reason = "no client_secret"
     else:

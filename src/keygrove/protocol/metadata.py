@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keygrove.protocol.authorization import PROMPTS
 from keygrove.protocol.claims_request import SCOPE_OF_CLAIM
+from keygrove.protocol.client import PUBLIC, SIGNED
 from keygrove.protocol.grants import GRANTS
 from keygrove.protocol.pkce import METHOD
 from keygrove.protocol.response_mode import RESPONSE_MODES
@@ -20,7 +21,9 @@ JWKS_PATH = "/.well-known/jwks.json"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 _SECRET_METHODS = ["client_secret_post", "client_secret_basic"]
-_CLIENT_METHODS = [*_SECRET_METHODS, "none"]
+_CLIENT_METHODS = [*_SECRET_METHODS, SIGNED, PUBLIC]
+# Of the assertions that clients sign.
+_SIGNING_ALGORITHMS = ["ES256", "RS256"]
 
 
 def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
@@ -42,7 +45,9 @@ def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": _CLIENT_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": _SIGNING_ALGORITHMS,
         "revocation_endpoint_auth_methods_supported": _CLIENT_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": _SIGNING_ALGORITHMS,
         "introspection_endpoint_auth_methods_supported": _SECRET_METHODS,
         "code_challenge_methods_supported": [METHOD],
         "authorization_response_iss_parameter_supported": True,

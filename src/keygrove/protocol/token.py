@@ -79,13 +79,15 @@ class Policy:
 class Facts:
     """What the store knows about a request: the client named, the digest of the secret presented.
 
-    `found` is what the code or refresh token stands for, and `person` who granted it.
+    `found` is what the code or refresh token stands for, and `person` who granted it. `signed` says that the
+    client signed the assertion presented.
     """
 
     client: Client | None
     secret_digest: str = field(repr=False)
     found: tuple[AuthorizationCode | RefreshToken, Standing] | None = None
     person: PersonClaims | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
 
     Raises InvalidClient, UnauthorizedClient, InvalidGrant, InvalidTarget, InvalidScope.
     """
-    authenticated = authenticate_client(asked.credentials, facts.client, facts.secret_digest)
+    authenticated = authenticate_client(
+        asked.credentials, facts.client, facts.secret_digest, signed=facts.signed
+    )
     check_grant_type(asked.grant_type, authenticated)
     if asked.grant_type == ClientCredentials.name:
         return _act_for_itself(asked, authenticated.client, policy, now=now, jti=jti)

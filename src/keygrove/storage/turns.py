@@ -15,6 +15,14 @@ async def take(tx: Transaction, name: str, *, at_s: int) -> None:
     )
 
 
+async def take_once(tx: Transaction, name: str, *, at_s: int) -> bool:
+    """Have a turn that there is once only. False when somebody had it, and it is not forgotten yet."""
+    taken = await tx.run(
+        "insert into turns (name, taken_at_s) values ($1, $2) on conflict (name) do nothing", name, at_s
+    )
+    return taken == 1
+
+
 async def forget(tx: Transaction, *, before_s: int) -> int:
     """Delete turns that were last taken long ago."""
     return await tx.run("delete from turns where taken_at_s < $1", before_s)
