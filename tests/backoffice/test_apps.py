@@ -9,6 +9,7 @@ from backoffice.site import Site
 from backoffice.test_every_state import error_links
 from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
 from keygrove.management import apps
+from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR
 from management.apps import WAVES, connected, live_app, registered
 from running import PASSWORD
@@ -26,8 +27,8 @@ def fill_in(visitor: Visitor, name: str, *redirect_uris: str) -> None:
 
 
 @every_look
-def test_an_app_is_registered_reviewed_and_removed(look: Look, site: Site, visit: OpenVisitor) -> None:
-    """The nine fields; the secret once; the states in words; what a review needs is asked for in the form."""
+def test_an_app_is_registered_and_its_secret_shown_once(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """What is wrong is told at its field; a reload makes no second app and shows no secret."""
     company = site.new_company("Waves")
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps"
@@ -63,14 +64,28 @@ def test_an_app_is_registered_reviewed_and_removed(look: Look, site: Site, visit
     assert visitor.heading() == "Waves Marketplace"
     assert "Only Waves can connect it" in page.get_by_role("main").inner_text()
     visitor.inspect("app-draft")
+
+
+@every_look
+def test_an_app_is_reviewed_changed_and_removed(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """The nine fields and the states in words; what a review needs is asked for in the form."""
+    company = site.new_company("Waves")
+    bare = AppDetails(
+        name="Waves Marketplace", permissions=("booking.read",), redirect_uris=("https://waves.example/",)
+    )
+    new = site.manage(lambda m: registered(m, company, bare))
+    visitor = visit(look)
+    page, url = visitor.page, f"/c/{company.slug}/settings/apps"
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"{url}/{new.app.client_id}")
     visitor.press("Submit for review")
     assert error_links(visitor) == [
         "Description: say what the app does.",
+        "Permissions: give a reason for each permission.",
         "Privacy policy: give the address of your privacy policy.",
         "Terms: give the address of your terms.",
         "Owner: say who looks after the app.",
         "Contact: give an e-mail address that the operator can write to.",
-        "Permissions: give a reason for each permission.",
     ]
     visitor.inspect("app-not-ready-for-review")
     for field, text in (

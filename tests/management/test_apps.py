@@ -213,7 +213,7 @@ class TestReview:
             WAVES, description="", policy_uri="", tos_uri="", owner="", contact_email="", reasons={}
         )
         new = await registered(m, acme, bare)
-        fields = ("description", "policy_uri", "tos_uri", "owner", "contact_email", "reasons")
+        fields = ("description", "reasons", "policy_uri", "tos_uri", "owner", "contact_email")
         await refused(*fields, doing=apps.submit(m, ANA, acme.id, new.app.client_id))
         assert (await apps.get_app(m, ANA, acme.id, new.app.client_id)).state == "draft"
 

@@ -142,6 +142,7 @@ def app_form(here: Here, filling: Filling) -> Response:
         "kind": "kind-web",
         "state": "",
     }
+    errors = by_field(filling.faults)
     title = "Register an app" if app is None else f"Edit {app.name}"
     steps = () if app is None else (Crumb(app.name, view(here, app).url),)
     return page(
@@ -163,12 +164,12 @@ def app_form(here: Here, filling: Filling) -> Response:
         redirect_uris="\n".join(details.redirect_uris),
         kind=filling.kind,
         once=filling.once,
-        groups=app_groups(catalogue, chosen, details.reasons),
+        groups=app_groups(catalogue, chosen, details.reasons, explain="reasons" in errors),
         confirm=filling.must_confirm,
         may_change=here.may_change,
         whom_to_ask=here.whom_to_ask,
         faults=listed(filling.faults, targets, _LABELS),
-        errors=by_field(filling.faults),
+        errors=errors,
     )
 
 

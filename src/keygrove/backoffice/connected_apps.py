@@ -162,7 +162,7 @@ def _question(here: Here, app: ConnectedView, faults: tuple[Fault, ...] = ()) ->
             f"The app gets no more tokens for {here.company.name}, whoever connected it.",
             "Access tokens that it has end within 60 minutes, at once where the API asks about them.",
             used,
-            "Somebody who is an admin can connect it again.",
+            "An admin can connect it again.",
         ),
         client_id=app.client_id,
         action=f"{app.url}/disconnect",

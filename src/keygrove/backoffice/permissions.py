@@ -1,7 +1,7 @@
 """The catalogue as rows of choices, and what was chosen in a form as scopes."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keygrove.management.catalogue import Catalogue, Permission
 from keygrove.web.forms import Form
@@ -20,7 +20,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One resource with the levels that exist for it. `reason` is None where no reason is asked for."""
+    """One resource with the levels that exist for it.
+
+    `reason` is None where no reason is asked for; `unexplained` says that it is needed and missing.
+    """
 
     field: str
     resource: str
@@ -28,6 +31,7 @@ class Row:
     scopes: tuple[str, ...]
     options: tuple[Level, ...]
     reason: str | None = None
+    unexplained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,15 @@ def groups(catalogue: Catalogue, chosen: Collection[str] = (), *, audience: str 
 
 
 def app_groups(
-    catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str]
+    catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str], *, explain: bool = False
 ) -> tuple[Group, ...]:
-    """The picker for an app, with a reason for each row, and what it may know of people."""
+    """The picker for an app, with a reason for each row, and what it may know of people.
+
+    `explain` marks the rows that are chosen and have none.
+    """
 
     def rows(permissions: Collection[Permission]) -> tuple[Row, ...]:
-        return tuple(_row(permission, chosen, _reason(permission, reasons)) for permission in permissions)
+        return tuple(_app_row(permission, chosen, reasons, explain=explain) for permission in permissions)
 
     apis = (Group(api.name, rows(api.permissions)) for api in catalogue.apis)
     return (*apis, Group("About the person", rows(_PERSON)))
@@ -82,8 +89,7 @@ def given_reasons(catalogue: Catalogue, form: Form) -> dict[str, str]:
 def unexplained(catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str]) -> str:
     """The id of the first reason that is missing or, when none is, of the first there is."""
     rows = list(_rows(catalogue))
-    missing = (row for row in rows if set(row.scopes()) & set(chosen) and not _reason(row, reasons))
-    return _reason_field(next(missing, rows[0]))
+    return _reason_field(next((row for row in rows if _lacks_reason(row, chosen, reasons)), rows[0]))
 
 
 def first_choice(catalogue: Catalogue, audience: str = "") -> str:
@@ -106,6 +112,17 @@ def _rows(catalogue: Catalogue) -> Iterator[Permission]:
     yield from _PERSON
 
 
+def _lacks_reason(permission: Permission, chosen: Collection[str], reasons: Mapping[str, str]) -> bool:
+    return not set(chosen).isdisjoint(permission.scopes()) and not _reason(permission, reasons)
+
+
+def _app_row(
+    permission: Permission, chosen: Collection[str], reasons: Mapping[str, str], *, explain: bool
+) -> Row:
+    lacks = explain and _lacks_reason(permission, chosen, reasons)
+    return replace(_row(permission, chosen), reason=_reason(permission, reasons), unexplained=lacks)
+
+
 def _reason(permission: Permission, reasons: Mapping[str, str]) -> str:
     return next((reasons[scope] for scope in permission.scopes() if reasons.get(scope)), "")
 
@@ -118,7 +135,7 @@ def _field(permission: Permission) -> str:
     return f"permission-{permission.read or permission.write}"
 
 
-def _row(permission: Permission, chosen: Collection[str], reason: str | None = None) -> Row:
+def _row(permission: Permission, chosen: Collection[str]) -> Row:
     field, read, write = _field(permission), permission.read, permission.write
     levels = [("none", "None", "")]
     if read is not None:
@@ -141,5 +158,4 @@ def _row(permission: Permission, chosen: Collection[str], reason: str | None = N
         description=permission.description,
         scopes=permission.scopes(),
         options=options,
-        reason=reason,
     )

@@ -8,7 +8,7 @@ from keygrove.backoffice.faults import Listed
 from keygrove.backoffice.here import visit_shell
 from keygrove.backoffice.key_detail import Tab
 from keygrove.backoffice.keys import Crumb
-from keygrove.backoffice.permissions import groups
+from keygrove.backoffice.permissions import app_groups, groups
 from keygrove.backoffice.rendering import page
 from keygrove.backoffice.times import moment
 from keygrove.backoffice.usage import chart_of, use_of
@@ -38,6 +38,7 @@ async def ui_kit_page(request: Request) -> Response:
         visit_shell(request, visit),
         "Components",
         rows=picker[0].rows,
+        app_rows=app_groups(SAMPLE, ("profile", "email"), {"profile": "Greets you."}, explain=True)[-1].rows,
         scopes=_SCOPES,
         when=moment(_NOON_S, _NOON_S + 190),
         none=None,

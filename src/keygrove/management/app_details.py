@@ -119,17 +119,17 @@ def details_of(app: App) -> AppDetails:
 
 def missing_for_review(app: App) -> tuple[Fault, ...]:
     """What the app still lacks before an operator can review it."""
+    permissions = (*app.scope.tokens, *app.optional_scope.tokens)
+    explained = all(app.reasons.get(scope) for scope in permissions)
     texts = (
         ("description", app.description, "Say what the app does."),
+        ("reasons", explained, "Give a reason for each permission."),
         ("policy_uri", app.policy_uri, "Give the address of your privacy policy."),
         ("tos_uri", app.tos_uri, "Give the address of your terms."),
         ("owner", app.owner, "Say who looks after the app."),
         ("contact_email", app.contact_email, "Give an e-mail address that the operator can write to."),
     )
-    faults = [Fault(name, message) for name, value, message in texts if not value]
-    if any(not app.reasons.get(scope) for scope in (*app.scope.tokens, *app.optional_scope.tokens)):
-        faults.append(Fault("reasons", "Give a reason for each permission."))
-    return tuple(faults)
+    return tuple(Fault(name, message) for name, value, message in texts if not value)
 
 
 def _permissions(m: Management, details: AppDetails) -> tuple[str, Scope, Scope]:
