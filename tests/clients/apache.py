@@ -62,12 +62,12 @@ class Apache:
         trust = ssl.create_default_context(cafile=str(self._certificate.authority))
         with (
             httpx2.Client(verify=trust, trust_env=False, timeout=30) as browser,
-            _running(told, self._certificate, browser) as url,
+            _running(told, self._certificate, browser) as (url, log),
         ):
             sent = browser.get(url)
             callback = person(sent.headers["location"])
             page = browser.get(callback, follow_redirects=True)
-            assert page.status_code == 200, page.text
+            assert "token" in page.headers, log.read_text()
             token = page.headers["token"]
             hook = urlencode({"refresh": url, "access_token": token})
             renewed = browser.get(f"{told.redirect_uri}?{hook}", follow_redirects=True)
@@ -93,8 +93,10 @@ def _program() -> str | None:
 
 
 @contextmanager
-def _running(told: Registration, certificate: Certificate, browser: httpx2.Client) -> Iterator[str]:
-    """The address of the page. Raises AssertionError with Apache's log when it does not start."""
+def _running(
+    told: Registration, certificate: Certificate, browser: httpx2.Client
+) -> Iterator[tuple[str, Path]]:
+    """The address of the page, and Apache's log. Raises AssertionError when it does not start."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         # Its workers are nobody, and look through here for the page and the certificate.
@@ -112,7 +114,7 @@ def _running(told: Registration, certificate: Certificate, browser: httpx2.Clien
         try:
             url = f"https://{origin.netloc}/page.txt"
             _wait(process, browser, url, folder / "error.log")
-            yield url
+            yield url, folder / "error.log"
         finally:
             process.terminate()
             process.wait(STARTS_WITHIN_S)

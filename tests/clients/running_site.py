@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.dialogue import Registration
-from clients.tls_front import Certificate, https_front, make_certificate
+from clients.tls_front import Certificate, Front, https_front, make_certificate
 from keygrove.management import apps
 from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR
@@ -22,6 +22,7 @@ class Site:
     """A running server, as the world sees it. `key` is what one company's own program is told."""
 
     server: RunningServer
+    front: Front
     issuer: str
     certificate: Certificate
     key: Registration
@@ -56,7 +57,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     issuer = f"https://localhost:{port}"
     with (
         running_server(folder, settings={"KEYGROVE_ISSUER": issuer}) as server,
-        https_front(port, int(server.environ["KEYGROVE_PORT"]), certificate),
+        https_front(port, int(server.environ["KEYGROVE_PORT"]), certificate) as front,
     ):
         key = server.new_key("marketing.read")
         told = Registration(
@@ -66,4 +67,4 @@ def running_site(folder: Path) -> Iterator[Site]:
             scope=KEY_SCOPE,
             audience=AUDIENCE,
         )
-        yield Site(server, issuer, certificate, told)
+        yield Site(server, front, issuer, certificate, told)

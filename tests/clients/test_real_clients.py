@@ -1,6 +1,6 @@
 """OAuth clients that others wrote, unchanged: they judge us."""
 
-import re
+import json
 
 import pytest
 import requests
@@ -10,6 +10,7 @@ from joserfc.jwk import KeySet
 from oauthlib.oauth2 import BackendApplicationClient  # type: ignore[import-untyped]
 from requests_oauthlib import OAuth2Session as OauthlibSession  # type: ignore[import-untyped]
 
+from clients.dialogue import Outcome, Registration
 from clients.person import Person
 from clients.roster import RealClient, chosen
 from clients.running_site import Site
@@ -31,6 +32,25 @@ def claims_of(site: Site, access_token: str) -> dict[str, object]:
     return jwt.decode(access_token, keys, algorithms=["RS256"]).claims
 
 
+def connect(client: RealClient, site: Site, email: str, told: Registration) -> tuple[Outcome, list[str]]:
+    """Let a person connect an app that uses this client; gives the pages that the person saw, too."""
+    assert client.for_people is not None
+    with Person(email, site.certificate.authority) as browser:
+        outcome = client.for_people(site.certificate).code(
+            told, lambda url: browser.go(url, until=told.redirect_uri)
+        )
+    return outcome, browser.pages
+
+
+def spoil_id_token(content: bytes) -> bytes:
+    """An answer of the token endpoint with another signature under its ID token."""
+    if b'"id_token"' not in content:
+        return content
+    answer = json.loads(content)
+    said, _, signature = answer["id_token"].rpartition(".")
+    return json.dumps({**answer, "id_token": f"{said}.{signature[::-1]}"}).encode()
+
+
 @for_itself
 def test_a_client_gets_a_token_for_itself(client: RealClient, site: Site) -> None:
     """Client credentials: the token is the one that was asked for."""
@@ -46,15 +66,11 @@ def test_a_client_gets_a_token_for_itself(client: RealClient, site: Site) -> Non
 @for_people
 def test_a_client_gets_tokens_for_a_person(client: RealClient, site: Site) -> None:
     """Code, PKCE and refresh: the tokens are the person's, before and after renewal."""
-    assert client.for_people is not None
-    email = f"{re.sub('[^a-z0-9]+', '-', client.name.lower()).strip('-')}@acme.example"
+    email = f"{next(site.server.names)}@acme.example"
     person = site.server.new_person(email)
     told = site.new_app(client.name, public=client.public)
-    with Person(email, site.certificate.authority) as browser:
-        outcome = client.for_people(site.certificate).code(
-            told, lambda url: browser.go(url, until=told.redirect_uri)
-        )
-    assert browser.pages == ["sign-in", "allow"]
+    outcome, pages = connect(client, site, email, told)
+    assert pages == ["sign-in", "allow"]
     assert outcome.id_token_subject == (person.id if client.checks_id_token else None)
     assert outcome.userinfo_subject == (person.id if client.asks_userinfo else None)
     assert outcome.renewed_access_token is not None
@@ -65,6 +81,24 @@ def test_a_client_gets_tokens_for_a_person(client: RealClient, site: Site) -> No
         assert claims["client_id"] == told.client_id
         assert claims["company_id"] == site.server.company_id
         assert claims["aud"] == AUDIENCE
+
+
+@for_people
+def test_a_client_that_verifies_refuses_a_spoiled_id_token(
+    client: RealClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks at the signature; of the others it is known that they do not."""
+    email = f"{next(site.server.names)}@acme.example"
+    site.server.new_person(email)
+    told = site.new_app(f"{client.name}, spoiled", public=client.public)
+    monkeypatch.setattr(site.front, "alter", spoil_id_token)
+    refusal = ""
+    try:
+        connect(client, site, email, told)
+    except Exception as error:
+        refusal = repr(error)
+    assert bool(refusal) == client.checks_id_token, refusal
+    assert not refusal or "signature" in refusal.lower()
 
 
 def test_authlib_reports_our_errors(site: Site) -> None:

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,14 +101,18 @@ def _sign(
     return builder.sign(signer, hashes.SHA256())
 
 
-class _Front(ThreadingHTTPServer):
-    """Takes HTTPS, and speaks HTTP to the port behind. Each connection shakes hands in its own thread."""
+class Front(ThreadingHTTPServer):
+    """Takes HTTPS, and speaks HTTP to the port behind. Each connection shakes hands in its own thread.
+
+    `alter` changes what clients get to read, as an attacker in between would.
+    """
 
     daemon_threads = True
 
     def __init__(self, port: int, behind: int, certificate: Certificate) -> None:
         super().__init__(("127.0.0.1", port), _PassOn)
         self.behind = behind
+        self.alter: Callable[[bytes], bytes] = lambda content: content
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate.chain)
 
@@ -124,7 +128,7 @@ class _Front(ThreadingHTTPServer):
 
 class _PassOn(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Front
+    server: Front
 
     def pass_on(self) -> None:
         """Send the request to the server behind, and its answer back."""
@@ -140,7 +144,7 @@ class _PassOn(BaseHTTPRequestHandler):
             behind.putheader("X-Forwarded-Proto", "https")
             behind.endheaders(body)
             answer = behind.getresponse()
-            content = answer.read()
+            content = self.server.alter(answer.read())
         finally:
             behind.close()
         self.send_response_only(answer.status, answer.reason)
@@ -158,13 +162,13 @@ class _PassOn(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def https_front(port: int, behind: int, certificate: Certificate) -> Iterator[None]:
+def https_front(port: int, behind: int, certificate: Certificate) -> Iterator[Front]:
     """Serve HTTPS on a port of 127.0.0.1, for the HTTP server on the port `behind`."""
-    with _Front(port, behind, certificate) as front:
+    with Front(port, behind, certificate) as front:
         thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
-            yield
+            yield front
         finally:
             front.shutdown()
             thread.join()
