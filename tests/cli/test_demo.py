@@ -57,7 +57,7 @@ def running_demo(folder: Path, ports: Ports, *arguments: str) -> Iterator[Demo]:
     output = folder / "demo.out"
     process = Shell(folder).start("demo", *port_options(ports), *arguments, output=output)
     try:
-        wait_for(lambda: "Authorization" in output.read_text() or process.poll() is not None, 40)
+        wait_for(lambda: "Authorization" in output.read_text() or process.poll() is not None, 70)
         assert process.poll() is None, output.read_text()
         text = output.read_text()
         yield Demo(process, json.loads(text) if "--json" in arguments else {}, output)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keygrove.demo.seed import Credentials
 
 _HOST = "127.0.0.1"
-_READY_WITHIN_S = 30
+_READY_WITHIN_S = 60
 _STOPPED_WITHIN_S = 20
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
