@@ -14,6 +14,7 @@ from backoffice.callback import Callback, callback_site
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
 from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
+from keygrove.protocol.scope import Scope
 from running import PASSWORD
 from web.apps import AUTH, Connecting, new_app
 
@@ -72,9 +73,10 @@ def test_every_page_of_the_way(look: Look, site: Site, visit: OpenVisitor, callb
     """Sign in, choose the company, allow; and the app gets its answer."""
     maker, company = site.new_company("Waves ApS"), site.new_company("Northern Lights Tours")
     email = site.new_person(company, site.new_company("Acme"))
-    app = waves(site, callback, maker.id, verified_at_s=None)
+    optional = Scope(("order.read", "webhook.read", "webhook.write"))
+    app = waves(site, callback, maker.id, verified_at_s=None, optional_scope=optional)
     visitor = visit(look)
-    arrive(visitor, app, scope="openid profile booking.read booking.write event.read offline")
+    arrive(visitor, app, scope=f"openid profile booking.read booking.write event.read offline {optional}")
     visitor.inspect("connect-sign-in")
     fill_sign_in(visitor, email, "wrong")
     visitor.inspect("connect-sign-in-failed")
@@ -85,6 +87,7 @@ def test_every_page_of_the_way(look: Look, site: Site, visit: OpenVisitor, callb
     visitor.press("Continue")
     assert visitor.heading() == "Let Waves Marketplace work with Northern Lights Tours' data?"
     visitor.inspect("consent-not-verified")
+    visitor.page.get_by_label("Read orders").check()
     visitor.press("Change company")
     visitor.press("Continue")
     visitor.press("Allow")

@@ -69,6 +69,15 @@ def test_an_app_that_signs_gets_tokens(signing: Signing) -> None:
     assert signing.app.userinfo(second["access_token"]).status_code == 401
 
 
+def test_an_app_that_signs_pushes_its_requests(signing: Signing) -> None:
+    """For the endpoint itself too (RFC 9126 §2); without a signature it does not."""
+    form = {"response_type": "code", "redirect_uri": signing.app.app.redirect_uris[0], "scope": "openid"}
+    for aud in (signing.app.server.url, f"{signing.app.server.url}/oauth2/par"):
+        answer = signing.post("/oauth2/par", form, signing.assertion(aud=aud))
+        assert answer.status_code == 201, answer.text
+    refused_client(signing.app.post("/oauth2/par", {**form, "client_secret": "x"}))
+
+
 def test_an_assertion_is_used_once(signing: Signing) -> None:
     """Also when many try at once, and when what it came with was refused."""
     assertion = signing.assertion()

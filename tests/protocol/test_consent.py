@@ -87,6 +87,47 @@ class TestWalk:
         assert denied(decide(ask(prompt="login"), CONNECTED, done=left)) == "access_denied"
 
 
+class TestOptionalScope:
+    """What an app can do without: less may be granted than was asked for (RFC 6749 §3.3)."""
+
+    APP = replace(APP, optional_scope=Scope(("event.read",)))
+    WIDE = "openid booking.read event.read"
+
+    def test_it_may_be_left_out(self) -> None:
+        """The grant is what was allowed, and the answer says so."""
+        asked = ask(self.APP, scope=self.WIDE)
+        question = decide(asked)
+        assert isinstance(question, AskConsent)
+        assert question.optional == {"event.read"}
+        granted = decide(asked, done=ALLOWED)
+        assert isinstance(granted, Grant)
+        assert granted.consent == ALLOWED.allowed
+        assert granted.code.grant.scope == Scope(("openid", "booking.read"))
+        both = replace(ALLOWED, allowed=Consent("ana", "acme", EVERYTHING | {"event.read"}))
+        granted = decide(asked, done=both)
+        assert isinstance(granted, Grant)
+        assert str(granted.code.grant.scope) == self.WIDE
+
+    def test_what_was_left_out_is_asked_again_on_request_only(self) -> None:
+        """Nobody is asked at each visit for what they do not want to give."""
+        again = decide(ask(self.APP, scope=self.WIDE), CONNECTED)
+        assert isinstance(again, Grant)
+        assert str(again.code.grant.scope) == "openid booking.read"
+        assert isinstance(decide(ask(self.APP, scope=self.WIDE, prompt="none"), CONNECTED), Grant)
+        question = decide(ask(self.APP, scope=self.WIDE, prompt="consent"), CONNECTED)
+        assert isinstance(question, AskConsent)
+        assert question.new == ("event.read",)
+        assert question.optional == {"event.read"}
+
+    def test_what_is_needed_must_be_allowed_and_something_must_be(self) -> None:
+        """Also when all of it is optional."""
+        only_event = replace(ALLOWED, allowed=Consent("ana", "acme", frozenset({"event.read"})))
+        assert isinstance(decide(ask(self.APP, scope=self.WIDE), done=only_event), AskConsent)
+        nothing = replace(ALLOWED, allowed=Consent("ana", "acme", frozenset()))
+        assert isinstance(decide(ask(self.APP, scope="event.read"), done=nothing), AskConsent)
+        assert isinstance(decide(ask(self.APP, scope="event.read"), done=only_event), Grant)
+
+
 class TestSigningIn:
     """`prompt`, `max_age`, `id_token_hint`, `claims`: OIDC Core §3.1.2.1, §3.1.2.3, §5.5.1."""
 

@@ -9,6 +9,7 @@ from hostile_rules import Rules
 from keygrove.app import House
 from keygrove.management import people
 from keygrove.management.context import OPERATOR
+from keygrove.protocol.scope import Scope
 from keygrove.storage import apps
 from running import PASSWORD, RunningServer
 from stores import store_at
@@ -341,6 +342,20 @@ def test_a43_a_registration_that_grew_meanwhile(server: RunningServer, app: Conn
     assert "Read orders" in again.text
     assert allowed_for(server, app, ana.person.id) == {}
     assert "order.read" not in shown
+
+
+def test_optional_permissions_are_tick_boxes(server: RunningServer, ana: Member) -> None:
+    """Left out they are not granted; ticked they are; nothing else can be slipped in."""
+    app = new_app(server, scope=Scope(("booking.read",)), optional_scope=Scope(("event.read", "order.read")))
+    wide = "openid booking.read event.read order.read"
+    page = consent_of(app.send(ana.browser, scope=wide))
+    assert page.text.count('type="checkbox" name="optional"') == 2
+    back = go_on(ana.browser, page, "allow", optional="event.read marketing.read")
+    code = answer_of(back)["code"]
+    assert app.redeem(code).json()["scope"] == "openid booking.read event.read"
+    assert allowed_for(server, app, ana.person.id) == {ana.company.id: READ | {"event.read"}}
+    page = consent_of(app.send(ana.browser, scope=wide, prompt="consent"))
+    assert page.text.count('type="checkbox" name="optional"') == 1
 
 
 def test_the_company_is_chosen_first(

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keygrove.management.catalogue import ApiListing, Catalogue, Permission
 from keygrove.web.asking import AppCard, AskToAllow
@@ -21,12 +21,16 @@ _MOST_NAMED = 6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One permission: what it lets the app do, what that means, the app's reason, whether it is new."""
+    """One permission: what it lets the app do, what that means, the app's reason, whether it is new.
+
+    `choice` is what its tick box sends, scopes separated by blanks; empty when it is not left to the person.
+    """
 
     title: str
     meaning: str
     reason: str
     is_new: bool
+    choice: str = ""
 
 
 def shortened(text: str, limit: int = _NAME_CHARACTERS) -> str:
@@ -49,11 +53,22 @@ def asked_for(catalogue: Catalogue, ask: AskToAllow, app: AppCard) -> tuple[Aske
     scopes = dict.fromkeys(_SPELLED.get(scope, scope) for scope in ask.scopes)
     new = {_SPELLED.get(scope, scope) for scope in ask.new}
     ordered = [scope for scope in scopes if scope not in _ABOUT_YOU] + [s for s in _ABOUT_YOU if s in scopes]
-    return tuple(
-        _asked(catalogue, scope, known.get(scope), app, is_new=scope in new)
-        for scope in ordered
-        if not (scope in included and known[scope].write in scopes)
-    )
+    optional = {_SPELLED.get(scope, scope) for scope in ask.optional}
+    rows = []
+    for scope in ordered:
+        write = known[scope].write if scope in included else None
+        if write is not None and write in scopes and (write in optional) == (scope in optional):
+            continue
+        row = _asked(catalogue, scope, known.get(scope), app, is_new=scope in new)
+        rows.append(replace(row, choice=_choice(scope, known.get(scope), ask)) if scope in optional else row)
+    return tuple(rows)
+
+
+def _choice(scope: str, permission: Permission | None, ask: AskToAllow) -> str:
+    """What is allowed with one tick: a permission to write brings the one to read."""
+    brought = permission.read if permission is not None and permission.write == scope else None
+    spelled = [name for name in ask.optional if _SPELLED.get(name, name) == scope]
+    return " ".join(sorted({*spelled, *(ask.optional & {brought})}))
 
 
 def _asked(

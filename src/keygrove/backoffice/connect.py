@@ -135,10 +135,12 @@ def _page(request: Request, shown: Page, *, faults: tuple[Fault, ...], email: st
 
 def _consent(request: Request, ask: AskToAllow, app: AppCard) -> dict[str, Any]:
     catalogue, company = management(request).catalogue, shortened(ask.company)
+    every = asked_for(catalogue, ask, app)
     return {
         "ask": ask,
         "company": company,
-        "permissions": asked_for(catalogue, ask, app),
+        "permissions": [asked for asked in every if not asked.choice],
+        "choices": [asked for asked in every if asked.choice],
         "impossible": not_asked_for(catalogue, ask, company),
         "minutes": ask.lifetime_s // 60,
     }

@@ -8,7 +8,7 @@ from keygrove.protocol.client import SIGNED, Client
 from keygrove.protocol.client_assertion import check_assertion
 from keygrove.protocol.client_authentication import Credentials, SignedCredentials
 from keygrove.protocol.errors import InvalidClient
-from keygrove.protocol.metadata import TOKEN_PATH
+from keygrove.protocol.metadata import PUSHED_REQUEST_PATH, TOKEN_PATH
 from keygrove.storage import clients, turns
 
 
@@ -25,7 +25,7 @@ async def is_signed(server: AuthorizationServer, credentials: Credentials) -> bo
         if client is None or client.token_endpoint_auth_method != SIGNED:
             return False
         claims = _verified(credentials.assertion, client)
-        audiences = (issuer, issuer + TOKEN_PATH)
+        audiences = (issuer, issuer + TOKEN_PATH, issuer + PUSHED_REQUEST_PATH)
         token_id = check_assertion(claims, client.client_id, audiences, now=now)
         once = server.digests.of("assertion", f"{client.client_id} {token_id}")
         if not await turns.take_once(tx, f"assertion {once}", at_s=now):

@@ -101,11 +101,15 @@ class ChooseCompany:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Ask whether the client may have all of `scope` for the company; `new` is what it does not have yet."""
+    """Ask whether the client may have `scope` for the company; `new` is what it does not have yet.
+
+    Of the new ones the person may leave the `optional` ones out, and allow the rest.
+    """
 
     company_id: str
     scope: Scope
     new: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +214,9 @@ def _ask_or_grant(
         if asked.is_silent:
             raise ConsentRequired("The person must allow it.")
         return question
+    allowed = choice.allowed if given is None else given.scopes
     code = AuthorizationCode(
-        grant=_grant(asked, person, choice.company_id, grant_id),
+        grant=_grant(asked, person, choice.company_id, allowed, grant_id),
         redirect_uri=asked.back.redirect_uri.uri,
         code_challenge=asked.code_challenge,
         expires_at=now + CODE_LIFETIME_S,
@@ -229,7 +234,7 @@ def _choose(
         return open_to.get(facts.hint.company_id)
     choices = list(open_to.values())
     if asked.is_silent and len(choices) > 1:
-        needed = frozenset(asked.to_be_allowed().tokens)
+        needed = frozenset(_needed(asked).tokens)
         choices = [choice for choice in choices if needed <= spelled_both_ways(choice.allowed)]
     return choices[0] if len(choices) == 1 else None
 
@@ -237,28 +242,45 @@ def _choose(
 def _given_now(
     asked: AuthorizationRequest, done: Interaction, person: SignedIn, choice: CompanyChoice
 ) -> Consent | None:
-    """The consent as it is from now on, if this person has just allowed all of it for this company."""
-    given, scope = done.allowed, asked.to_be_allowed()
+    """The consent as it is from now on, if this person has just allowed what is needed for this company."""
+    given = done.allowed
     if given is None or (given.subject, given.company_id) != (person.subject, choice.company_id):
         return None
-    if scope.beyond(spelled_both_ways(given.scopes)):
+    allowed = choice.allowed | frozenset(asked.to_be_allowed().within(spelled_both_ways(given.scopes)).tokens)
+    if _needed(asked).beyond(spelled_both_ways(given.scopes)) or not _of_those(asked, allowed):
         return None
-    return Consent(person.subject, choice.company_id, choice.allowed | frozenset(scope.tokens))
+    return Consent(person.subject, choice.company_id, allowed)
 
 
 def _question(asked: AuthorizationRequest, choice: CompanyChoice) -> AskConsent | None:
-    """What to ask; None when all of it was allowed earlier and need not be asked again."""
-    scope = asked.to_be_allowed()
-    new = scope.beyond(spelled_both_ways(choice.allowed))
+    """What to ask; None when what is needed was allowed earlier and need not be asked again.
+
+    What is optional and was left out is asked again together with something else, or by `prompt=consent`.
+    """
+    scope, allowed = asked.to_be_allowed(), spelled_both_ways(choice.allowed)
+    new = scope.beyond(allowed)
     # Any program can pose as a public client that is not reached by https (RFC 8252 §8.6).
     may_be_an_impostor = asked.client.public and not asked.back.redirect_uri.is_claimed
-    if new or "consent" in asked.prompt or may_be_an_impostor:
-        return AskConsent(choice.company_id, scope, new)
+    is_missing = bool(_needed(asked).beyond(allowed)) or not _of_those(asked, allowed)
+    if is_missing or "consent" in asked.prompt or may_be_an_impostor:
+        optional = frozenset(new) - frozenset(_needed(asked).tokens)
+        return AskConsent(choice.company_id, scope, new, optional)
     return None
 
 
+def _needed(asked: AuthorizationRequest) -> Scope:
+    """What the client cannot do without: all that is to be allowed but its optional scope (RFC 6749 §3.3)."""
+    optional = frozenset(asked.client.optional_scope.tokens)
+    return Scope(asked.to_be_allowed().beyond(optional))
+
+
+def _of_those(asked: AuthorizationRequest, allowed: frozenset[str]) -> Scope:
+    """The scope asked for, as far as it is allowed."""
+    return asked.scope.within(spelled_both_ways(allowed))
+
+
 def _grant(
-    asked: AuthorizationRequest, person: SignedIn, company_id: str, grant_id: str
+    asked: AuthorizationRequest, person: SignedIn, company_id: str, allowed: frozenset[str], grant_id: str
 ) -> AuthorizationGrant:
     return AuthorizationGrant(
         grant_id=grant_id,
@@ -266,7 +288,7 @@ def _grant(
         subject=person.subject,
         company_id=company_id,
         audience=asked.api.audience,
-        scope=asked.scope,
+        scope=_of_those(asked, allowed),
         auth_time=person.auth_time,
         amr=person.amr,
         acr=person.acr,

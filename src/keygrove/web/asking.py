@@ -51,7 +51,7 @@ class AskCompany:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskToAllow:
-    """Ask whether the app may have these scopes for a company, `new` ones among them.
+    """Ask whether the app may have these scopes for a company, `new` ones among them, and `optional` ones.
 
     `is_lasting` says that it stays connected; else access ends after `lifetime_s` seconds.
     """
@@ -65,6 +65,7 @@ class AskToAllow:
     is_lasting: bool
     lifetime_s: int
     has_choice: bool
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,14 @@ def _ask(shown: Shown, card: AppCard, *, chose_company: bool) -> Ask:
             return AskSignIn(_WHY[reason], shown.asked.login_hint or "")
         case ChooseCompany(ids):
             return AskCompany(tuple((id, shown.companies[id], id in shown.connected) for id in ids))
-        case AskConsent(company_id, scope, new):
+        case AskConsent(company_id, scope, new, optional):
             return AskToAllow(
                 company_id=company_id,
                 company=shown.companies[company_id],
                 audience=shown.asked.api.audience,
                 scopes=scope.tokens,
                 new=frozenset(new),
+                optional=optional,
                 is_connected=company_id in shown.connected,
                 is_lasting=not OFFLINE.isdisjoint(scope.tokens),
                 lifetime_s=shown.asked.api.lifetime_s,

@@ -169,7 +169,8 @@ def _after(held: Held, form: Form, session: Session) -> Interaction:
         case "other-company":
             return replace(done, company_id=None, allowed=None)
         case "allow" if offer is not None:
-            consent = Consent(session.person.id, offer.company_id, frozenset(offer.scopes))
+            left_out = offer.optional - {scope for value in form.all("optional") for scope in value.split()}
+            consent = Consent(session.person.id, offer.company_id, frozenset(offer.scopes) - left_out)
             return replace(done, company_id=offer.company_id, allowed=consent)
         case _:
             return done
@@ -242,7 +243,7 @@ def _page(request: PageRequest, visitor: Stranger, visit: Visit | None, held: He
     """The page, with the request held in it, and what it asks to allow: a yes means just that."""
     step, offer = shown.step, None
     if isinstance(step, AskConsent):
-        offer = Offer(company_id=step.company_id, scopes=step.scope.tokens)
+        offer = Offer(company_id=step.company_id, scopes=step.scope.tokens, optional=step.optional)
     ask, app = page_values(shown, chose_company=held.done.company_id is not None)
     return Page(
         ask=ask,

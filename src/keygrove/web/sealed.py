@@ -27,10 +27,14 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What a page asked the person to allow, and for which company: a yes means this and nothing else."""
+    """What a page asked the person to allow, and for which company: a yes means this and nothing else.
+
+    They may leave out the `optional` ones.
+    """
 
     company_id: str
     scopes: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
