@@ -1,8 +1,10 @@
 """`keygrove app` and `keygrove api-credential`, as operators type them."""
 
+import json
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey
 
 from cli.command import Shell
 from keygrove.crypto.secrets import is_whole
@@ -48,6 +50,24 @@ def test_a_public_native_app_has_no_secret(shell: Shell) -> None:
         1,
         "keygrove: A public app has no secret.",
     )
+
+
+def test_an_app_that_signs_has_no_secret(shell: Shell, tmp_path: Path) -> None:
+    """Its public keys are given instead; private ones are refused, and so is what is no key set."""
+    key = ECKey.generate_key("P-256", {"kid": "k1"})
+    file = tmp_path / "jwks.json"
+    wrong: list[object] = [{"keys": [key.as_dict(private=True)]}, {"keys": []}, "x"]
+    for document in wrong:
+        file.write_text(json.dumps(document))
+        assert "JSON Web Key Set" in shell.error(*CREATE, "--jwks", str(file))[1]
+    file.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    made = shell.value(*CREATE, "--jwks", str(file))
+    assert (made["signs"], made["public"], "client_secret" in made) == (True, False, False)
+    assert shell.error("app", "secret", made["client_id"], "--yes") == (
+        1,
+        "keygrove: This app signs: it has no secret.",
+    )
+    assert shell.error(*CREATE, "--jwks", str(file), "--public")[0] == 2
 
 
 def test_an_app_is_reviewed_changed_and_removed(shell: Shell) -> None:

@@ -73,8 +73,8 @@ def already_done(here: Here, app: App) -> Response:
 
 
 def _question(here: Here, app: App, *, once: str, faults: tuple[Fault, ...] = ()) -> Response:
-    if app.public:
-        raise NotFound("A public app has no secret.")
+    if not app.has_secret:
+        raise NotFound("This app has no secret.")
     shown = view(here, app)
     question = Question(
         title=("New Secret Key", app.name, "Apps you make"),

@@ -1,7 +1,7 @@
 """`keygrove app`: apps that companies connect, and the operator's review of them."""
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -11,6 +11,7 @@ from keygrove.cli.output import CommandFailed, Json, WronglyUsed, members, show,
 from keygrove.cli.work import find_company, with_management
 
 if TYPE_CHECKING:
+    from keygrove.management.app_details import AppDetails
     from keygrove.management.apps import App, AppState, NewApp
     from keygrove.management.context import Actor, Management
     from keygrove.protocol.client import ApplicationType
@@ -39,6 +40,7 @@ def value_of(app: "App") -> dict[str, Any]:
         "reasons": dict(app.reasons),
         "application_type": app.application_type,
         "public": app.public,
+        "signs": app.jwks is not None,
         "require_pkce": app.require_pkce,
         "redirect_uris": list(app.redirect_uris),
         "post_logout_redirect_uris": list(app.post_logout_redirect_uris),
@@ -65,7 +67,7 @@ def text_of(app: "App") -> str:
         ("Client ID", app.client_id),
         ("State", _state(app)),
         ("Company", app.company_id),
-        ("Kind", f"{kind}, {'public' if app.public else 'confidential'}"),
+        ("Kind", f"{kind}, {'public' if app.public else 'confidential' if app.has_secret else 'signs'}"),
         ("PKCE", "required" if app.require_pkce else "not required"),
         ("API", app.audience),
         *(("Permission", _permission(app, scope)) for scope in app.scope.tokens),
@@ -101,6 +103,9 @@ def create(
     ] = None,
     backchannel_logout_uri: Annotated[str, typer.Option(metavar="URI", help="Told of sign-outs.")] = "",
     public: Annotated[bool, typer.Option("--public", help="It cannot keep a secret, and has none.")] = False,
+    jwks: Annotated[
+        typer.FileText | None, typer.Option(metavar="FILE", help="Its public keys (JWKS): it signs instead.")
+    ] = None,
     native: Annotated[bool, typer.Option("--native", help="It runs on people's own devices.")] = False,
     pkce_optional: Annotated[
         bool, typer.Option("--pkce-optional", help="Do not require PKCE of it.")
@@ -134,17 +139,10 @@ def create(
         contact_email=contact_email,
     )
 
-    async def make(m: "Management") -> "NewApp":
-        from keygrove.management import apps
-        from keygrove.management.context import OPERATOR
-
-        maker = await find_company(m, company)
-        kind: ApplicationType = "native" if native else "web"
-        return await apps.register(
-            m, OPERATOR, maker.id, details, application_type=kind, public=public, live=live
-        )
-
-    _show_new(with_management(make, create=False), as_json)
+    kind: ApplicationType = "native" if native else "web"
+    how = {"application_type": kind, "public": public, "jwks": _keys_in(jwks, public), "live": live}
+    new = with_management(lambda m: _register(m, company, details, how), create=False)
+    _show_new(new, as_json)
 
 
 @commands.command("list")
@@ -283,8 +281,25 @@ def remove(client_id: ClientId, yes: Yes = False, as_json: Json = False) -> None
     show(as_json, {"client_id": client_id, "removed": True}, f"The app {client_id} is removed.")
 
 
+async def _register(m: "Management", company: str, details: "AppDetails", how: Mapping[str, Any]) -> "NewApp":
+    from keygrove.management import apps
+    from keygrove.management.context import OPERATOR
+
+    maker = await find_company(m, company)
+    return await apps.register(m, OPERATOR, maker.id, details, **how)
+
+
+def _keys_in(jwks: TextIO | None, public: bool) -> str:
+    """The key set in a file that was given."""
+    if jwks is None:
+        return ""
+    if public:
+        raise WronglyUsed("--public: an app that signs is not public")
+    return jwks.read()
+
+
 def _show_new(new: "NewApp", as_json: bool) -> None:
-    """An app with its new secret, which a public one has not."""
+    """An app with its new secret, if it has one."""
     app, value = new.app, value_of(new.app)
     if new.client_secret is None:
         show(as_json, value, text_of(app))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from keygrove.crypto.secrets import Secret, new_client_id, new_client_secret
 from keygrove.management.app_details import AppDetails, described, details_of, missing_for_review
+from keygrove.management.app_keys import check_jwks
 from keygrove.management.context import Actor, Management
 from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
 from keygrove.management.names import name_key
@@ -69,13 +70,15 @@ async def register(
     *,
     application_type: ApplicationType = "web",
     public: bool = False,
+    jwks: str = "",
     live: bool = False,
     form_token: str | None = None,
 ) -> NewApp:
     """Register an app of the company as a draft; `live` skips the review, which the operator alone may do.
 
-    `form_token` names the form that asks, so that sending it twice makes one app. Raises Forbidden, NotFound
-    for an unknown company, Invalid (fields as in AppDetails), AppAlready.
+    A public app has no secret, nor has one with `jwks`, the keys with which it signs. `form_token` names the
+    form that asks, so that sending it twice makes one app. Raises Forbidden, NotFound for an unknown company,
+    Invalid (fields as in AppDetails, and `jwks`), AppAlready.
     """
     await require_admin(m, actor, "app.registered", target_id=company_id, company_id=company_id)
     now, skips = m.now(), live and actor.kind == "cli"
@@ -94,13 +97,14 @@ async def register(
             reasons={},
             application_type=application_type,
             public=public,
+            jwks=check_jwks(jwks) if jwks else None,
             state="live" if skips else "draft",
             state_changed_at_s=now,
             verified_at_s=now if skips else None,
         ),
         details,
     )
-    secret = None if public else new_client_secret()
+    secret = new_client_secret() if app.has_secret else None
     try:
         async with m.database.transaction() as tx:
             await _use_form(tx, m, company_id, app.client_id, form_token)
@@ -227,12 +231,12 @@ async def renew_secret(
     """Give an app a new secret; the old one ends at once.
 
     `form_token` names the form that asks, so that sending it twice makes one secret. Raises Forbidden,
-    NotFound, also for a public app, which has none, AppAlready.
+    NotFound, also for an app that has none, AppAlready.
     """
     await require_admin(m, actor, "app.secret_renewed", target_id=client_id, company_id=company_id)
     app = await get_app(m, actor, company_id, client_id)
-    if app.public:
-        raise NotFound("A public app has no secret.")
+    if not app.has_secret:
+        raise NotFound("A public app has no secret." if app.public else "This app signs: it has no secret.")
     secret = new_client_secret()
     try:
         async with m.database.transaction() as tx:

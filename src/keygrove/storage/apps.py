@@ -65,6 +65,11 @@ class App:
     verified_at_s: int | None = None
 
     @property
+    def has_secret(self) -> bool:
+        """Whether a secret proves it: it is neither public nor signs."""
+        return self.token_endpoint_auth_method is None
+
+    @property
     def token_endpoint_auth_method(self) -> str | None:
         """How it proves itself; None for its secret, by header or body (RFC 7591 §2)."""
         if self.public:
