@@ -99,8 +99,13 @@ def test_an_app_is_reviewed_changed_and_removed(look: Look, site: Site, visit: O
     ):
         page.locator(f"#{field}").fill(text)
     page.locator("#pkce-no").check()
+    visitor.choose("E-mail address", "Read")
+    page.locator("#reason-email").fill("Writes to you when a tour is full.")
+    page.locator("#optional-email").check()
     visitor.press("Save changes")
     assert "The changes are saved." in page.locator("#status").inner_text()
+    after = site.manage(lambda m: apps.of_operator(m, new.app.client_id))
+    assert (after.scope.tokens, after.optional_scope.tokens) == (("booking.read",), ("email",))
     expect(page.locator(".preview")).to_contain_text(REASON)
     assert "PKCE not required" in page.get_by_role("main").inner_text()
     visitor.press("Submit for review")

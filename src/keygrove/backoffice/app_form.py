@@ -18,6 +18,7 @@ from keygrove.backoffice.permissions import (
     chosen_scopes,
     first_choice,
     given_reasons,
+    left_open,
     unexplained,
 )
 from keygrove.backoffice.rendering import page
@@ -164,7 +165,13 @@ def app_form(here: Here, filling: Filling) -> Response:
         redirect_uris="\n".join(details.redirect_uris),
         kind=filling.kind,
         once=filling.once,
-        groups=app_groups(catalogue, chosen, details.reasons, explain="reasons" in errors),
+        groups=app_groups(
+            catalogue,
+            chosen,
+            details.reasons,
+            optional=details.optional_permissions,
+            explain="reasons" in errors,
+        ),
         confirm=filling.must_confirm,
         may_change=here.may_change,
         whom_to_ask=here.whom_to_ask,
@@ -175,8 +182,8 @@ def app_form(here: Here, filling: Filling) -> Response:
 
 def _details(here: Here, form: Form, before: AppDetails = _NOTHING) -> AppDetails:
     """What the form says; what it does not ask for stays as it was before."""
-    scopes = chosen_scopes(here.m.catalogue, form)
-    optional = tuple(scope for scope in scopes if scope in before.optional_permissions)
+    scopes, left = chosen_scopes(here.m.catalogue, form), left_open(here.m.catalogue, form)
+    optional = tuple(scope for scope in scopes if scope in left)
     return replace(
         before,
         name=form.one("name"),

@@ -23,6 +23,7 @@ class Row:
     """One resource with the levels that exist for it.
 
     `reason` is None where no reason is asked for; `unexplained` says that it is needed and missing.
+    `is_optional`: people may leave it out.
     """
 
     field: str
@@ -32,6 +33,7 @@ class Row:
     options: tuple[Level, ...]
     reason: str | None = None
     unexplained: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,21 @@ def groups(catalogue: Catalogue, chosen: Collection[str] = (), *, audience: str 
 
 
 def app_groups(
-    catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str], *, explain: bool = False
+    catalogue: Catalogue,
+    chosen: Collection[str],
+    reasons: Mapping[str, str],
+    *,
+    optional: Collection[str] = (),
+    explain: bool = False,
 ) -> tuple[Group, ...]:
     """The picker for an app, with a reason for each row, and what it may know of people.
 
-    `explain` marks the rows that are chosen and have none.
+    `optional` is what people may leave out; `explain` marks the rows that are chosen without a reason.
     """
 
     def rows(permissions: Collection[Permission]) -> tuple[Row, ...]:
-        return tuple(_app_row(permission, chosen, reasons, explain=explain) for permission in permissions)
+        made = (_app_row(permission, chosen, reasons, explain=explain) for permission in permissions)
+        return tuple(replace(row, is_optional=not set(row.scopes).isdisjoint(optional)) for row in made)
 
     apis = (Group(api.name, rows(api.permissions)) for api in catalogue.apis)
     return (*apis, Group("About the person", rows(_PERSON)))
@@ -84,6 +92,12 @@ def given_reasons(catalogue: Catalogue, form: Form) -> dict[str, str]:
         for permission in _rows(catalogue)
         for scope in permission.scopes()
     }
+
+
+def left_open(catalogue: Catalogue, form: Form) -> frozenset[str]:
+    """The scopes of the rows that people may leave out."""
+    rows = (row for row in _rows(catalogue) if form.one(f"optional-{row.scopes()[0]}"))
+    return frozenset(scope for row in rows for scope in row.scopes())
 
 
 def unexplained(catalogue: Catalogue, chosen: Collection[str], reasons: Mapping[str, str]) -> str:
