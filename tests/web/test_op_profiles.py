@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 
+from endpoints.connecting import claims_in
 from running import PASSWORD, RunningServer
 from web.apps import (
     AUTH,
@@ -229,17 +230,21 @@ def test_signing_out_with_an_id_token_leads_back(app: Connecting, ana: Member) -
         {"state": "s1"},
         {"post_logout_redirect_uri": BYE, "state": "s1"},
         {"id_token_hint": "modified", "post_logout_redirect_uri": BYE},
+        {"id_token_hint": "foreign", "post_logout_redirect_uri": BYE},
         {"id_token_hint": "right"},
         {"id_token_hint": "right", "post_logout_redirect_uri": f"{BYE}?foo=bar"},
         {"id_token_hint": "right", "post_logout_redirect_uri": "https://app.example.com/other"},
     ],
-    ids=lambda sent: "-".join(sent) or "nothing",
+    ids=lambda sent: "-".join([*sent, *sent.values()])[:60] or "nothing",
 )
 def test_signing_out_otherwise_stays_here(app: Connecting, ana: Member, sent: dict[str, str]) -> None:
     """Whoever says yes is signed out, and is told so on a page of ours."""
     hint = redeem(app, code_for(app, ana.browser))["id_token"]
     head, payload, signature = hint.split(".")
-    hints = {"right": hint, "modified": f"{head}.{payload}.{signature[::-1]}"}
+    kid = json.loads(base64.urlsafe_b64decode(head + "=="))["kid"]
+    stranger = RSAKey.generate_key(2048, {"kid": kid})
+    foreign = jwt.encode({"alg": "RS256", "typ": "JWT", "kid": kid}, claims_in(hint), stranger)
+    hints = {"right": hint, "modified": f"{head}.{payload}.{signature[::-1]}", "foreign": foreign}
     parameters = {name: hints.get(value, value) for name, value in sent.items()}
     away = sign_out(ana.browser, **parameters)
     assert away.headers["location"] == "/sign-in?done=signed-out"
