@@ -6,6 +6,7 @@ catalogue        the APIs and the permissions a key can have
 integrations     integration keys: a key is a confidential client with a name, permissions, a company
 apps             apps that other companies connect: registered, reviewed, suspended
 app_details      what their makers say about them, checked
+app_keys         the keys of an app that signs
 connected_apps   the apps that a company has connected, and disconnects
 api_credentials  with which an API may ask about tokens
 companies        the customers
