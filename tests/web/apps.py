@@ -194,3 +194,10 @@ def id_token(server: RunningServer, app: Connecting, subject: str, **claims: obj
     client_id = app.app.client_id
     about = {"sub": subject, "aud": client_id, "azp": client_id, "sid": "s", "exp": 1, "iat": 0}
     return signed_token(server, "JWT", {**about, **claims})
+
+
+def consent_of(answer: httpx2.Response) -> httpx2.Response:
+    """The answer, which must be the consent page."""
+    assert answer.status_code == 200, answer.text
+    assert "It will be able to" in answer.text
+    return answer

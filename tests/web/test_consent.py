@@ -6,11 +6,7 @@ import httpx2
 import pytest
 
 from hostile_rules import Rules
-from keygrove.app import House
-from keygrove.management import people
-from keygrove.management.context import OPERATOR
 from keygrove.protocol.scope import Scope
-from keygrove.storage import apps
 from running import PASSWORD, RunningServer
 from stores import store_at
 from web.apps import (
@@ -21,10 +17,10 @@ from web.apps import (
     allowed_for,
     answer_of,
     code_content,
+    consent_of,
     go_on,
     new_app,
     refused_at_the_app,
-    refused_on_a_page,
 )
 from web.people import Member, join
 from web.visitor import Visitor, fields_of
@@ -36,13 +32,6 @@ READ = frozenset({"openid", "booking.read"})
 def app(server: RunningServer) -> Connecting:
     """An app that nobody has connected."""
     return new_app(server)
-
-
-def consent_of(answer: httpx2.Response) -> httpx2.Response:
-    """The answer, which must be the consent page."""
-    assert answer.status_code == 200, answer.text
-    assert "It will be able to" in answer.text
-    return answer
 
 
 def rows(server: RunningServer, *tables: str) -> dict[str, object]:
@@ -257,60 +246,6 @@ def test_a41_a_draft_is_for_its_makers_company(server: RunningServer, ana: Membe
     assert allowed_for(server, draft, bob.person.id) == {}
 
 
-def _disable(server: RunningServer, ana: Member, _: Connecting) -> None:
-    server.manage(lambda m: people.disable(m, OPERATOR, ana.person.id))
-
-
-def _take_the_role(server: RunningServer, ana: Member, _: Connecting) -> None:
-    _execute(server, f"update members set role = 'auditor' where person_id = '{ana.person.id}'")  # noqa: S608
-
-
-def _take_out_of_the_company(server: RunningServer, ana: Member, _: Connecting) -> None:
-    _execute(server, f"delete from members where person_id = '{ana.person.id}'")  # noqa: S608
-
-
-def _suspend(server: RunningServer, _: Member, app: Connecting) -> None:
-    _execute(server, f"update apps set state = 'suspended' where client_id = '{app.app.client_id}'")  # noqa: S608
-
-
-def _execute(server: RunningServer, sql: str) -> None:
-    with store_at(server.environ["KEYGROVE_DATABASE"]) as store:
-        store.execute(sql)
-
-
-LOSSES = [_disable, _take_the_role, _take_out_of_the_company, _suspend]
-
-
-@pytest.mark.parametrize("lose", LOSSES)
-def test_a42_what_is_lost_between_page_and_answer(
-    server: RunningServer,
-    app: Connecting,
-    ana: Member,
-    lose: Callable[[RunningServer, Member, Connecting], None],
-) -> None:
-    """The next step is refused."""
-    page = consent_of(app.send(ana.browser))
-    lose(server, ana, app)
-    answer = go_on(ana.browser, page, "allow")
-    assert answer.status_code in (200, 400)
-    assert "location" not in answer.headers
-    assert allowed_for(server, app, ana.person.id) == {}
-
-
-@pytest.mark.parametrize("lose", LOSSES)
-def test_a42_what_is_lost_between_code_and_token(
-    server: RunningServer,
-    app: Connecting,
-    ana: Member,
-    lose: Callable[[RunningServer, Member, Connecting], None],
-) -> None:
-    """The code gives nothing any more."""
-    code = answer_of(go_on(ana.browser, app.send(ana.browser), "allow"))["code"]
-    lose(server, ana, app)
-    answer = app.redeem(code)
-    assert answer.json()["error"] in ("invalid_grant", "invalid_client")
-
-
 def test_the_code_gives_tokens(app: Connecting, ana: Member) -> None:
     """For the company that was chosen."""
     code = answer_of(go_on(ana.browser, app.send(ana.browser), "allow"))["code"]
@@ -390,17 +325,3 @@ def test_an_account_is_kept_or_changed(app: Connecting, ana: Member) -> None:
     page = app.send(ana.browser, prompt="select_account")
     assert "Choose an account" in page.text
     consent_of(go_on(ana.browser, page, "keep-account"))
-
-
-def test_an_app_removed_meanwhile_is_an_error_page(
-    server: RunningServer, app: Connecting, ana: Member
-) -> None:
-    """There is nobody to go back to."""
-
-    async def remove(house: House) -> None:
-        async with house.database.transaction() as tx:
-            assert await apps.remove(tx, app.app.client_id, at_s=1)
-
-    page = consent_of(app.send(ana.browser))
-    server.in_house(remove)
-    refused_on_a_page(go_on(ana.browser, page, "allow"))
