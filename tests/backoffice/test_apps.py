@@ -107,6 +107,7 @@ def test_an_app_is_reviewed_changed_and_removed(look: Look, site: Site, visit: O
     after = site.manage(lambda m: apps.of_operator(m, new.app.client_id))
     assert (after.scope.tokens, after.optional_scope.tokens) == (("booking.read",), ("email",))
     expect(page.locator(".preview")).to_contain_text(REASON)
+    expect(page.locator(".preview li", has_text="See your e-mail address")).to_contain_text("Optional")
     assert "PKCE not required" in page.get_by_role("main").inner_text()
     visitor.press("Submit for review")
     assert "The app is submitted." in page.locator("#status").inner_text()

@@ -102,6 +102,7 @@ def _as_asked(here: Here, app: App) -> tuple[AskToAllow, AppCard]:
         audience=app.audience,
         scopes=scopes,
         new=frozenset(),
+        optional=frozenset(app.optional_scope.tokens),
         is_connected=False,
         is_lasting=True,
         lifetime_s=3600,
