@@ -30,6 +30,7 @@ from keygrove.crypto.secrets import (
     refresh_token,
 )
 
+DIGESTS = Digests(b"k" * 32)
 KINDS: dict[str, tuple[Callable[[], str], int]] = {
     "kg_ci_": (new_client_id, 34),
     "kg_pe_": (new_person_id, 34),
@@ -40,7 +41,6 @@ KINDS: dict[str, tuple[Callable[[], str], int]] = {
     "kg_co_": (lambda: new_code().reveal(), 55),
     "kg_rt_": (lambda: refresh_token(DIGESTS, new_grant_id(), 1).reveal(), 83),
 }
-DIGESTS = Digests(b"k" * 32)
 
 
 @pytest.mark.parametrize("prefix", KINDS)
