@@ -37,7 +37,7 @@ def test_the_document_lists_what_works_and_nothing_else() -> None:
         "request_uri_parameter_supported": False,
         "claims_supported": [
             "sub", "name", "updated_at", "email", "email_verified",
-            "auth_time", "acr", "amr", "sid", "company_id",
+            "auth_time", "amr", "sid", "company_id",
         ],
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ import pytest
 
 from running import RunningServer
 from web.apps import AUTH, CALLBACK, Connecting, new_app, refused_at_the_app, refused_on_a_page
+from web.people import Member
 from web.visitor import Visitor
 
 
@@ -142,3 +143,14 @@ def test_an_error_goes_to_the_app_once_it_is_trusted(app: Connecting, visitor: V
     """With state and issuer (RFC 9207)."""
     answer = refused_at_the_app(app.send(visitor, scope="no.such"), "invalid_scope")
     assert (answer["state"], answer["iss"]) == ("s1", app.server.url)
+
+
+@pytest.mark.parametrize("wrong", [{"response_type": "token"}, {"scope": "no.such"}, {"prompt": "none"}])
+def test_errors_of_an_app_that_nobody_reviewed_lead_nobody_there(
+    server: RunningServer, ana: Member, bob: Member, visitor: Visitor, wrong: dict[str, str]
+) -> None:
+    """Anybody can register a draft: only the people of its own company are led to it (RFC 9700 §4.11.2)."""
+    draft = new_app(server, ana.company.id, state="draft", verified_at_s=None)
+    for browser in (visitor, bob.browser):
+        refused_on_a_page(draft.send(browser, **wrong))
+    assert draft.send(ana.browser, **wrong).status_code == 303

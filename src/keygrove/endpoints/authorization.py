@@ -18,6 +18,7 @@ from keygrove.protocol.authorization import (
     check_authorization_request,
     read_authorization_request,
 )
+from keygrove.protocol.client import Client
 from keygrove.protocol.consent import (
     AskConsent,
     ChooseCompany,
@@ -98,7 +99,13 @@ async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered |
     try:
         claimed = read_authorization_request(attempt.request)
         async with server.database.transaction() as tx:
-            outcome = await _decide(tx, server, attempt, claimed)
+            client = await clients.by_id(tx, claimed.client_id)
+            try:
+                outcome = await _decide(tx, server, attempt, claimed, client)
+            except ErrorRedirect as error:
+                if await _may_lead_away(tx, client, attempt.signed_in):
+                    raise
+                raise ErrorPage(error.error) from None
     except ErrorPage as error:
         _log_refusal(attempt, error.error)
         raise
@@ -108,10 +115,25 @@ async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered |
     return outcome
 
 
+async def _may_lead_away(tx: Transaction, client: Client | None, person: SignedIn | None) -> bool:
+    """Whether an error may lead to the app: nobody has looked at one that is not reviewed, so its errors lead
+    only the people of its own company there (RFC 9700 §4.11.2).
+    """
+    if client is None or client.restricted_to is None:
+        return True
+    if person is None:
+        return False
+    theirs = await people.memberships(tx, person.subject)
+    return any(membership.company.id == client.restricted_to for membership in theirs)
+
+
 async def _decide(
-    tx: Transaction, server: AuthorizationServer, attempt: Attempt, claimed: ClaimedRequest
+    tx: Transaction,
+    server: AuthorizationServer,
+    attempt: Attempt,
+    claimed: ClaimedRequest,
+    client: Client | None,
 ) -> Answered | Shown:
-    client = await clients.by_id(tx, claimed.client_id)
     asked = check_authorization_request(claimed, client, server.policy)
     loaded = await _load(tx, server, attempt, asked)
     now = int(server.clock())

@@ -55,5 +55,5 @@ def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "claims_supported": ["sub", *SCOPE_OF_CLAIM, "auth_time", "acr", "amr", "sid", "company_id"],
+        "claims_supported": ["sub", *SCOPE_OF_CLAIM, "auth_time", "amr", "sid", "company_id"],
     }
