@@ -1,4 +1,4 @@
-"""Counts what keys do, off the request's path: in memory, written about once a second, much of it more rarely.
+"""Counts what keys do, off the request's path: in memory, written about once a second, less often if much.
 
 Advisory: a failure to write keeps the counts for the next time and never refuses a token.
 """
