@@ -294,7 +294,7 @@ def test_j14_our_access_token_as_a_client_assertion(ask: Asker) -> None:
         "client_assertion": granted(ask())["access_token"],
     }
     refused_client(ask(client_secret=None, **assertion))
-    refused(ask(client_id=None, client_secret=None, **assertion), "invalid_request")
+    refused_client(ask(client_id=None, client_secret=None, **assertion))
     refused(
         ask(client_secret=None, id_token_hint=assertion["client_assertion"], client_id=None),
         "invalid_request",

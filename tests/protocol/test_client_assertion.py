@@ -144,3 +144,10 @@ def test_a_signing_client_is_proved_by_its_signature_alone() -> None:
             authenticate_client(signed, other, DIGEST)
     with pytest.raises(InvalidClient):
         authenticate_client(signed, replace(SIGNING, enabled=False), DIGEST, signed=True)
+
+
+@pytest.mark.parametrize("subject", ["\ud800", "a\0b", "k\u20acy", "a\nb", "\U0001f511"])
+def test_a_subject_that_is_no_id_names_no_client(subject: str) -> None:
+    """JSON can carry what no database takes."""
+    with pytest.raises(InvalidClient):
+        claimed_client_id(text({"sub": subject}))

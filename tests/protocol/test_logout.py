@@ -61,6 +61,14 @@ def test_nobody_signed_in_is_led_back_at_once() -> None:
     assert decide_logout(ASKED, replace(facts, hint=None)) == EndSession(None)
 
 
+def test_an_app_that_nobody_reviewed_leads_no_stranger_anywhere() -> None:
+    """Only the person whose session it is (RFC 9700 §4.11.2)."""
+    draft = replace(CLIENT, restricted_to="acme")
+    facts = replace(FACTS, client=draft)
+    assert decide_logout(ASKED, facts) == EndSession(BACK)
+    assert decide_logout(ASKED, replace(facts, subject=None, session_id=None)) == EndSession(None)
+
+
 def test_a49_nobody_is_led_to_what_is_not_proved_to_be_the_clients() -> None:
     """URI unregistered or changed; no hint or none of ours, another person's, another client's."""
     for uri in ("https://evil.example", f"{BYE}/", f"{BYE}?", f"{BYE}?x=2", f"{BYE}#", BYE.upper()):

@@ -211,3 +211,18 @@ def test_a_request_longer_than_a_target_can_be(app: Connecting, visitor: Visitor
     page = visitor.send("POST", AUTH, headers={"Content-Type": FORM_TYPE}, content=body)
     assert page.status_code == 200
     assert visitor.get(f"{AUTH}?more={long}{long}").status_code == 414
+
+
+@pytest.mark.parametrize("path", [AUTH, "/oauth2/sessions/logout"])
+@pytest.mark.parametrize("name", ["%E2%82%AC", "a%0d%0aSet-Cookie:%20x", "a%26prompt%3dnone%23"])
+def test_h06_a_parameter_of_any_name_is_carried_as_it_came(visitor: Visitor, path: str, name: str) -> None:
+    """A form without a session is asked to come by GET: its names are encoded as its values are."""
+    body = f"client_id=x&{name}=1".encode()
+    headers = {"Content-Type": FORM_TYPE, "Sec-Fetch-Site": "cross-site"}
+    answer = visitor.send("POST", path, headers=headers, content=body)
+    assert answer.status_code in (200, 303, 400)
+    assert "set-cookie: x" not in str(answer.headers).lower()
+    location = answer.headers.get("location", "")
+    assert location.isascii()
+    assert location.count("&") <= 1
+    assert "#" not in location

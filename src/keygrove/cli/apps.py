@@ -101,7 +101,9 @@ def create(
     post_logout_redirect_uri: Annotated[
         list[str] | None, typer.Option(metavar="URI", help="Where people go after signing out; repeat.")
     ] = None,
-    backchannel_logout_uri: Annotated[str, typer.Option(metavar="URI", help="Told of sign-outs.")] = "",
+    backchannel_logout_uri: Annotated[
+        str, typer.Option(metavar="URI", help="Kept; it is not told of sign-outs yet.")
+    ] = "",
     public: Annotated[bool, typer.Option("--public", help="It cannot keep a secret, and has none.")] = False,
     jwks: Annotated[
         typer.FileText | None, typer.Option(metavar="FILE", help="Its public keys (JWKS): it signs instead.")

@@ -38,7 +38,7 @@ def demo(
     app_port: Annotated[int, typer.Option("--app-port", help="The port of the third party's app.")] = 8402,
     as_json: Json = False,
 ) -> None:
-    """Start Keygrove, a small API that it protects, and a third party's app to connect.
+    """Start Keygrove with an API that it protects and an app.
 
     How to try them is printed. Ctrl-C stops all three.
     """

@@ -338,8 +338,12 @@ async def _move(
 ) -> None:
     """Move an app to another state. Raises Invalid when it is in none of those it may come from."""
     async with m.database.transaction() as tx:
-        moved = app.state in was and await apps.set_state(
-            tx, app.client_id, was=app.state, state=to, at_s=m.now()
+        # Nobody edits it meanwhile: what was looked at is what moves.
+        await companies.hold(tx, app.company_id)
+        moved = (
+            app.state in was
+            and await apps.by_id(tx, app.client_id) == app
+            and await apps.set_state(tx, app.client_id, was=app.state, state=to, at_s=m.now())
         )
         if moved:
             await record(

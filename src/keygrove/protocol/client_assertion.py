@@ -21,7 +21,8 @@ def claimed_client_id(assertion: str) -> str:
         subject = claims["sub"]
     except (ValueError, IndexError, KeyError, TypeError, RecursionError):
         subject = None
-    if not isinstance(subject, str) or not subject:
+    # Ids of clients are ASCII; JSON can carry what no database takes.
+    if not isinstance(subject, str) or not (subject and subject.isascii() and subject.isprintable()):
         raise _invalid("it names no client")
     return subject
 

@@ -96,6 +96,9 @@ def _where_to(asked: LogoutRequest, facts: LogoutFacts, client: Client | None) -
         return None
     if facts.hint is None or facts.subject not in (None, facts.hint.subject):
         return None
+    if client.restricted_to is not None and facts.subject is None:
+        # Nobody has looked at an app that is not reviewed: it leads no stranger anywhere (RFC 9700 §4.11.2).
+        return None
     try:
         check_redirect_uri(uri, client.application_type)
     except InvalidRedirectUri:

@@ -69,4 +69,4 @@ def add_to_query(uri: str, members: dict[str, str]) -> str:
 
 def encode(members: dict[str, str]) -> str:
     """Form encoding with %20 for blanks, which decodes alike everywhere (RFC 6749 App. B)."""
-    return "&".join(f"{name}={quote(value, safe='')}" for name, value in members.items())
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in members.items())
