@@ -9,7 +9,7 @@ from keygrove.web.asking import AppCard, AskToAllow
 
 # Of OpenID Connect, and so of no API in the catalogue.
 _ABOUT_YOU = {
-    "openid": ("Know that it is you", "An id that stands for your account, and for which company you act."),
+    "openid": ("Know that it is you", "An ID for your account, and the company that you act for."),
     "profile": ("See your name", "As it stands in your account here."),
     "email": ("See your e-mail address", "The one you sign in with."),
     "offline": ("Stay connected", "It can do all of this when you are not there."),
