@@ -1,10 +1,8 @@
 """`id_token_hint`: whom an ID token of ours means, expired or not (OpenID Connect Core §3.1.2.1)."""
 
-from keygrove.crypto.jose import SUPPORTED_ALGORITHMS, InvalidToken, PublicKeys, verify
+from keygrove.crypto.jose import SUPPORTED_ALGORITHMS, InvalidToken, verify
 from keygrove.endpoints.context import AuthorizationServer
-from keygrove.protocol.claims import HintedPerson, read_id_token_hint
-
-ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
+from keygrove.protocol.claims import ID_TOKEN_TYPE, HintedPerson, read_id_token_hint
 
 
 def read_hint(server: AuthorizationServer, token: str | None) -> HintedPerson | None:
@@ -15,7 +13,7 @@ def read_hint(server: AuthorizationServer, token: str | None) -> HintedPerson | 
     if token is None:
         return None
     try:
-        keys = PublicKeys.parse(server.keyring().jwks(int(server.clock())))
+        keys = server.keyring().public_keys(int(server.clock()))
         claims = verify(token, keys, algorithms=SUPPORTED_ALGORITHMS, types=(ID_TOKEN_TYPE,))
     except InvalidToken:
         return None

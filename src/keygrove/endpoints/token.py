@@ -9,6 +9,7 @@ from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.exchange import LOGS, Exchange
 from keygrove.endpoints.grants import end_grant, find_person, find_refresh_token
 from keygrove.protocol.authorization_grant import Refuse, Standing
+from keygrove.protocol.claims import ID_TOKEN_TYPE
 from keygrove.protocol.grants.authorization_code import AUTHORIZATION_CODE, AuthorizationCode
 from keygrove.protocol.grants.refresh_token import RefreshToken, Repeat, Rotate
 from keygrove.protocol.message import Request, Response
@@ -17,7 +18,6 @@ from keygrove.storage import clients, grants
 from keygrove.storage.database import Transaction
 
 log = LOGS["token"]
-ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 
 
 async def token(server: AuthorizationServer, request: Request) -> Response:

@@ -11,6 +11,7 @@ from keygrove.protocol.resource import Api, SigningAlgorithm
 from keygrove.protocol.scope import Scope
 
 ID_TOKEN_LIFETIME_S = 3600
+ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 # The hash that each algorithm signs: no other has an at_hash (OIDC Core §3.1.3.6).
 _HASHES = {"RS256": sha256, "ES256": sha256}
 
