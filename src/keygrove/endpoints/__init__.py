@@ -7,6 +7,7 @@ token         POST /oauth2/token
 userinfo      GET and POST /userinfo
 introspection POST /oauth2/introspect; revocation: POST /oauth2/revoke
 exchange      one request of a program: answered, refused or failed
+cross_origin  which of the answers a page in a browser may read (CORS)
 assertions    whether a client signed what proves it
 grants        what they look up about a grant, and how they end one
 signer        signs together what arrived together

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from keygrove.crypto.secrets import is_whole
 from keygrove.endpoints.answers import error_response
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.cross_origin import readable
 from keygrove.protocol.client_authentication import Credentials
 from keygrove.protocol.errors import (
     InvalidClient,
@@ -51,7 +52,7 @@ class Exchange:
     async def answer(self, act: Callable[["Exchange"], Awaitable[Response]]) -> Response:
         """What `act` answers, or the error that it raises as RFC 6749 §5.2 sends it. Raises nothing."""
         try:
-            return await act(self)
+            response = await act(self)
         except OAuthError as error:
             return self.refuse(error)
         except DatabaseUnavailable as error:
@@ -60,6 +61,11 @@ class Exchange:
         except Exception:
             LOGS[self.name].exception(f"{self.name} failed", extra=self.who())
             failure = ServerError("The server failed.")
+        else:
+            client = self.facts.client if self.facts is not None else None
+            if client is None or not client.public:
+                return response
+            return readable(response, self.request, client)
         return self._send(failure)
 
     def refuse(self, error: OAuthError) -> Response:

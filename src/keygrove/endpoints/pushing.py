@@ -12,6 +12,7 @@ from keygrove.crypto.vault import MasterKeyError
 from keygrove.endpoints.answers import json_response
 from keygrove.endpoints.assertions import is_signed
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.cross_origin import errors_are_readable
 from keygrove.endpoints.exchange import Exchange
 from keygrove.protocol.authorization import ErrorPage
 from keygrove.protocol.client_authentication import authenticate_client, read_credentials
@@ -35,7 +36,7 @@ _decoder = msgspec.msgpack.Decoder(PushedRequest)
 
 async def push(server: AuthorizationServer, request: Request) -> Response:
     """Take a request ahead of the browser, and name it (RFC 9126 §2.2). Raises nothing."""
-    return await Exchange(server, request, "push").answer(_push)
+    return await Exchange(server, request, "push", errors_are_readable).answer(_push)
 
 
 async def _push(exchange: Exchange) -> Response:

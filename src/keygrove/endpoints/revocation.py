@@ -3,6 +3,7 @@
 from keygrove.endpoints.answers import json_response
 from keygrove.endpoints.assertions import is_signed
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.cross_origin import errors_are_readable
 from keygrove.endpoints.exchange import Exchange
 from keygrove.endpoints.grants import end_grant, find_refresh_token, read_access_token
 from keygrove.protocol.authorization_grant import AuthorizationGrant
@@ -18,7 +19,7 @@ from keygrove.storage.database import Transaction
 
 async def revoke(server: AuthorizationServer, request: Request) -> Response:
     """End the grant of a token; 200 too when there is nothing to end (RFC 7009 §2.2). Raises nothing."""
-    return await Exchange(server, request, "revocation").answer(_revoke)
+    return await Exchange(server, request, "revocation", errors_are_readable).answer(_revoke)
 
 
 async def _revoke(exchange: Exchange) -> Response:

@@ -6,6 +6,7 @@ from keygrove.crypto.secrets import new_token_id, refresh_token
 from keygrove.endpoints.answers import json_response
 from keygrove.endpoints.assertions import is_signed
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.cross_origin import errors_are_readable
 from keygrove.endpoints.exchange import LOGS, Exchange
 from keygrove.endpoints.grants import end_grant, find_person, find_refresh_token
 from keygrove.protocol.authorization_grant import Refuse, Standing
@@ -26,7 +27,7 @@ async def token(server: AuthorizationServer, request: Request) -> Response:
     For `client_credentials` there is one read and no write; signatures are made after the
     transaction has ended.
     """
-    return await Exchange(server, request, "token").answer(_token)
+    return await Exchange(server, request, "token", errors_are_readable).answer(_token)
 
 
 async def _token(exchange: Exchange) -> Response:

@@ -22,6 +22,7 @@
     userinfo               what a client may know about a person (OIDC Core §5)
     introspection          what an API may know of a token (RFC 7662)
     revocation             what ends when a client gives up a token (RFC 7009)
+    cross_origin           which pages may read what a client is answered (CORS)
     pushed_request         what an app sends ahead of the browser (RFC 9126)
     logout                 whether to ask, and where to go (OIDC RP-Initiated Logout)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.cross_origin import PREFLIGHT, errors_are_readable, is_preflight
 from keygrove.endpoints.discovery import PATHS, Documents, serve
 from keygrove.endpoints.exchange import Exchange, HeadersOf, Name, no_headers
 from keygrove.endpoints.introspection import introspect
@@ -41,10 +42,10 @@ class Disconnected(Exception):
 def program_endpoints(server: AuthorizationServer) -> dict[str, Callee]:
     """The endpoints that programs ask, as bare ASGI callables, by path."""
     return {
-        TOKEN_PATH: _endpoint(server, "token", token),
+        TOKEN_PATH: _endpoint(server, "token", token, errors_are_readable),
         INTROSPECTION_PATH: _endpoint(server, "introspection", introspect),
-        REVOCATION_PATH: _endpoint(server, "revocation", revoke),
-        PUSHED_REQUEST_PATH: _endpoint(server, "push", push),
+        REVOCATION_PATH: _endpoint(server, "revocation", revoke, errors_are_readable),
+        PUSHED_REQUEST_PATH: _endpoint(server, "push", push, errors_are_readable),
         USERINFO_PATH: _endpoint(server, "userinfo", userinfo, userinfo_headers),
     }
 
@@ -54,6 +55,7 @@ def _endpoint(
 ) -> Callee:
     """An endpoint whose requests carry credentials; where there is TLS, over TLS only."""
     over_tls = server.policy.issuer.startswith("https://")
+    has_preflight = headers_of is errors_are_readable
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -68,7 +70,8 @@ def _endpoint(
         except Disconnected:
             return
         else:
-            response = await answer(server, request)
+            asks_first = has_preflight and is_preflight(request)
+            response = PREFLIGHT if asks_first else await answer(server, request)
         await respond(send, response, request)
 
     return call
