@@ -25,11 +25,12 @@ from keygrove.sdk.connection import Connection, granted_scopes
 from keygrove.sdk.discovery import Metadata, check_issuer, endpoint
 from keygrove.sdk.errand import Errand, Errands
 from keygrove.sdk.flight import Waiting
-from keygrove.sdk.id_token import ExpectedPerson, Person, read_id_token, read_renewed_id_token
+from keygrove.sdk.id_token import ExpectedPerson, read_id_token, read_renewed_id_token
 from keygrove.sdk.key_cache import KeyCache, KeysUnavailable
-from keygrove.sdk.pending import AuthorizationFailed, Pending
+from keygrove.sdk.pending import Answer, AuthorizationFailed, Pending
 from keygrove.sdk.steps import AsyncFetch, Fetch, HttpAnswer, HttpRequest, Steps, Unreachable, answered
 from keygrove.sdk.token_endpoint import (
+    ATTEMPTS,
     Credentials,
     Grant,
     TokenError,
@@ -153,17 +154,19 @@ class AuthorizationCodeFlow:
         """Do the same as `start` without blocking the event loop."""
         return await self._keys.flight.wait_async(self._starting(prompt, login_hint, max_age_s))
 
-    def callback(self, answer: str | Mapping[str, str], pending: str | None) -> Connection:
+    def callback(self, answer: Answer, pending: str | None) -> Connection:
         """Finish: judge the answer that the person's browser brings, and exchange its code for tokens.
 
-        `answer` is the URL or query of the callback, or the fields of a form post. `pending` is what `start`
-        gave; take it out of the session, for it serves once. Raises AuthorizationRefused when the issuer
-        answered with an error, AuthorizationFailed when the answer or its ID token is not to be believed,
-        TokenError when the token endpoint gives no tokens.
+        `answer` is the callback's URL, its query or the body of a form post as they came; or their decoded
+        parameters as pairs, the repeated ones too. `pending` is what `start` gave; take it out of the
+        session, for it serves once. The code is presented once, whatever becomes of the answer: a second time
+        would count as theft. Raises AuthorizationRefused when the issuer answered with an error,
+        AuthorizationFailed when the answer or its ID token is not to be believed, TokenError when the token
+        endpoint gives no tokens. After any of them a person starts again.
         """
         return self._keys.flight.wait(self._calling_back(answer, pending))
 
-    async def callback_async(self, answer: str | Mapping[str, str], pending: str | None) -> Connection:
+    async def callback_async(self, answer: Answer, pending: str | None) -> Connection:
         """Do the same as `callback` without blocking the event loop."""
         return await self._keys.flight.wait_async(self._calling_back(answer, pending))
 
@@ -172,7 +175,8 @@ class AuthorizationCodeFlow:
 
         However many ask with one connection, one request goes out, and all get its outcome. Raises
         GrantEnded when the connection is over, TokenError when no token came, AuthorizationFailed when the
-        new ID token is about somebody else.
+        new ID token is about somebody else. One that cannot be verified for lack of its key is put aside:
+        the new tokens come with the ID token and the person from before.
         """
         return self._keys.flight.wait(self._refreshing(connection))
 
@@ -209,7 +213,7 @@ class AuthorizationCodeFlow:
         )
         return Started(url, pending.dump())
 
-    def _calling_back(self, answer: str | Mapping[str, str], kept: str | None) -> Waiting[Connection]:
+    def _calling_back(self, answer: Answer, kept: str | None) -> Waiting[Connection]:
         pending = Pending.load(kept)
         if (pending.issuer, pending.client_id) != (self._issuer, self._credentials.client_id):
             raise AuthorizationFailed(description="The sign-in under way is with another issuer.")
@@ -221,7 +225,9 @@ class AuthorizationCodeFlow:
             "redirect_uri": pending.redirect_uri,
             "code_verifier": pending.code_verifier,
         }
-        errand = Errand(self._fetch, lambda: self._exchange(metadata, form), patience_s=_PATIENCE_S)
+        # Once only: a code that comes again after a lost answer revokes what it gave (RFC 6749 §4.1.2).
+        steps = partial(self._exchange, metadata, form, attempts=1)
+        errand = Errand(self._fetch, steps, patience_s=_PATIENCE_S)
         landed = yield from _outcome(errand.outcome())
         connection = _connection(landed, tuple(pending.scope.split()))
         if not pending.wants_id_token:
@@ -231,8 +237,14 @@ class AuthorizationCodeFlow:
         expected = self._expected(connection, pending.nonce)
         if pending.max_age_s is not None:
             expected = replace(expected, signed_in_after_s=pending.started_at_s - pending.max_age_s)
-        judge = partial(read_id_token, expected=expected, now=self._now())
-        return replace(connection, person=(yield from self._person(connection.id_token, judge)))
+        try:
+            claims = yield from self._claims(connection.id_token)
+            person = read_id_token(claims, expected, now=self._now())
+        except InvalidToken as error:
+            raise _disbelieved(error) from error
+        except KeysUnavailable as error:
+            raise TokenError(description="the keys of the issuer cannot be had") from error
+        return replace(connection, person=person)
 
     def _refreshing(self, connection: Connection) -> Waiting[Connection]:
         if not connection.refresh_token:
@@ -254,9 +266,17 @@ class AuthorizationCodeFlow:
         before = connection.person
         if before is None or not renewed.id_token:
             return replace(renewed, id_token=connection.id_token, person=before)
-        expected = self._expected(renewed, "")
-        judge = partial(read_renewed_id_token, expected=expected, before=before, now=self._now())
-        return replace(renewed, person=(yield from self._person(renewed.id_token, judge)))
+        try:
+            claims = yield from self._claims(renewed.id_token)
+            expected = self._expected(renewed, "")
+            person = read_renewed_id_token(claims, expected, before, now=self._now())
+        except (UnknownKey, KeysUnavailable):
+            # The old refresh token is spent, so the new one must not get lost. Who answered, TLS has proved
+            # (§3.1.3.7); who the person is, was known before.
+            return replace(renewed, id_token=connection.id_token, person=before)
+        except InvalidToken as error:
+            raise _disbelieved(error) from error
+        return replace(renewed, person=person)
 
     def _revoking(self, connection: Connection) -> Waiting[None]:
         metadata = yield from self._metadata()
@@ -272,19 +292,24 @@ class AuthorizationCodeFlow:
         except KeysUnavailable as error:
             raise TokenError(description="the issuer cannot be reached") from error
 
-    def _exchange(self, metadata: Metadata, form: dict[str, str]) -> Steps[_Landed]:
-        answer = yield from self._post(metadata, "token_endpoint", form)
+    def _exchange(
+        self, metadata: Metadata, form: dict[str, str], *, attempts: int = ATTEMPTS
+    ) -> Steps[_Landed]:
+        answer = yield from self._post(metadata, "token_endpoint", form, attempts=attempts)
         grant = read_grant(answer)
         return _Landed(grant, self._now() + grant.life_s)
 
-    def _post(self, metadata: Metadata, name: str, form: dict[str, str]) -> Steps[HttpAnswer]:
+    def _post(
+        self, metadata: Metadata, name: str, form: dict[str, str], *, attempts: int = ATTEMPTS
+    ) -> Steps[HttpAnswer]:
         methods = metadata.get(f"{name}_auth_methods_supported")
         request = request_of(_endpoint(metadata, name), form, self._credentials, methods)
 
         def ask() -> Generator[HttpRequest, HttpAnswer | None, HttpAnswer]:
             return answered((yield request))
 
-        return (yield from ask_until_answered(ask, self._chance, longest_pause_s=LONGEST_PAUSE_S))
+        asking = ask_until_answered(ask, self._chance, attempts=attempts, longest_pause_s=LONGEST_PAUSE_S)
+        return (yield from asking)
 
     def _expected(self, connection: Connection, nonce: str) -> ExpectedPerson:
         return ExpectedPerson(
@@ -295,24 +320,23 @@ class AuthorizationCodeFlow:
             leeway_s=self._leeway_s,
         )
 
-    def _person(self, id_token: str, judge: Callable[[Mapping[str, object]], Person]) -> Waiting[Person]:
+    def _claims(self, id_token: str) -> Waiting[dict[str, object]]:
+        """What a verified ID token says. Raises InvalidToken, UnknownKey among them, and KeysUnavailable."""
+        keys = yield from self._keys.usable()
         try:
-            keys = yield from self._keys.usable()
-            try:
-                claims = self._verify(id_token, keys)
-            except UnknownKey:
-                newer = yield from self._keys.newer(keys)
-                if newer is None:
-                    raise
-                claims = self._verify(id_token, newer)
-            return judge(claims)
-        except InvalidToken as error:
-            raise AuthorizationFailed(description=f"The ID token is refused: {error.reason}.") from error
-        except KeysUnavailable as error:
-            raise TokenError(description="the keys of the issuer cannot be had") from error
+            return self._verify(id_token, keys)
+        except UnknownKey:
+            newer = yield from self._keys.newer(keys)
+            if newer is None:
+                raise
+            return self._verify(id_token, newer)
 
     def _verify(self, id_token: str, keys: PublicKeys) -> dict[str, object]:
         return verify(id_token, keys, algorithms=self._algorithms, types=self._id_token_types)
+
+
+def _disbelieved(error: InvalidToken) -> AuthorizationFailed:
+    return AuthorizationFailed(description=f"The ID token is refused: {error.reason}.")
 
 
 def _endpoint(metadata: Metadata, name: str) -> str:

@@ -5,7 +5,7 @@ RFC 6749 §4.1.1 and §4.1.2, OpenID Connect Core §3.1.2.1, PKCE (RFC 7636), `i
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
@@ -17,6 +17,8 @@ from keygrove.protocol.pkce import METHOD
 from keygrove.sdk.discovery import Metadata
 from keygrove.sdk.token_endpoint import printable
 
+# What a browser brings: a URL, query or form body as it came, or its decoded parameters, repeated ones too.
+Answer = str | Iterable[tuple[str, str]]
 LIFE_S = 3600  # then a person has left the pages of the issuer for good
 _MAX_PARAMETERS = 50
 
@@ -103,7 +105,7 @@ class Pending:
         query = urlencode({name: value for name, value in parameters.items() if value}, quote_via=quote)
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
-    def read_answer(self, answer: str | Mapping[str, str], metadata: Metadata, *, now: float) -> str:
+    def read_answer(self, answer: Answer, metadata: Metadata, *, now: float) -> str:
         """Return the code of an answer. Raises AuthorizationRefused, and AuthorizationFailed when the answer
         does not belong to this request: what a browser brings may be anybody's (RFC 9700 §4.4, §4.5, §4.7).
         """
@@ -125,19 +127,27 @@ class Pending:
         return code
 
 
-def _members(answer: str | Mapping[str, str]) -> dict[str, str]:
-    """Read the answer: its fields, or the URL or query that carried them; each may come once only."""
-    if not isinstance(answer, str):
-        return dict(answer)
-    query = answer.partition("#")[0].rpartition("?")[2]
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
-    except ValueError:
-        raise AuthorizationFailed(description="The answer has too many parameters.") from None
+def _members(answer: Answer) -> dict[str, str]:
+    """Read the answer; each parameter may come once only. Raises TypeError for what cannot hold one twice."""
+    if isinstance(answer, str):
+        pairs = _pairs(answer.partition("#")[0].rpartition("?")[2])
+    elif isinstance(answer, Mapping):
+        raise TypeError("give the query as it came, or all pairs: a mapping hides repeated parameters")
+    else:
+        pairs = list(answer)
     members = dict(pairs)
     if len(members) != len(pairs):
         raise AuthorizationFailed(description="The answer names a parameter twice.")
+    if not all(isinstance(value, str) for value in members.values()):
+        raise AuthorizationFailed(description="A parameter of the answer is no text.")
     return members
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        raise AuthorizationFailed(description="The answer has too many parameters.") from None
 
 
 def _are_same(one: str, other: str) -> bool:

@@ -79,6 +79,7 @@ def ask_until_answered(
     ask: Callable[[], Generator[HttpRequest, HttpAnswer | None, HttpAnswer]],
     chance: Callable[[], float],
     *,
+    attempts: int = ATTEMPTS,
     longest_pause_s: float = LONGEST_PAUSE_S,
 ) -> Steps[HttpAnswer]:
     """Return the first answer with status 200; ask again after a pause when the server is unreachable,
@@ -86,7 +87,7 @@ def ask_until_answered(
 
     `chance` returns a number between 0 and 1 and spreads clients that failed together.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         pause = _FIRST_PAUSE_S * 2 ** (attempt - 1) * (0.5 + chance() / 2)
         try:
             answer = yield from ask()
@@ -99,7 +100,7 @@ def ask_until_answered(
             if answer.status != 429 and answer.status < 500:
                 raise failure
             pause = max(pause, failure.retry_after_s)
-        if attempt == ATTEMPTS or pause > longest_pause_s:
+        if attempt == attempts or pause > longest_pause_s:
             raise failure
         yield Pause(pause)
     raise AssertionError("the last attempt returns or raises")

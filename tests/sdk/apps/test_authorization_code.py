@@ -7,8 +7,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from keygrove.protocol.pkce import proves
+from keygrove.sdk import http
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow
-from keygrove.sdk.pending import LIFE_S, AuthorizationFailed, AuthorizationRefused, Pending
+from keygrove.sdk.pending import LIFE_S, Answer, AuthorizationFailed, AuthorizationRefused, Pending
+from keygrove.sdk.steps import HttpAnswer, HttpRequest, Unreachable
 from keygrove.sdk.token_endpoint import TokenError
 from sdk.app_issuer import (
     APP,
@@ -124,13 +126,13 @@ def test_the_answer_is_read_in_any_form(form: str, issuer: AppIssuer, flow: Auth
     """As the framework at hand gives it; the empty fragment of an answer does no harm."""
     started = flow.start()
     query = issuer.allow(started.url)
-    answer = {
+    answers: dict[str, Answer] = {
         "query": query,
         "question": f"?{query}",
         "url": f"{CALLBACK}?kept=1&{query}#",
-        "fields": dict(parse_qsl(query)),
-    }[form]
-    assert flow.callback(answer, started.pending).company_id == COMPANY  # type: ignore[arg-type]
+        "fields": parse_qsl(query),
+    }
+    assert flow.callback(answers[form], started.pending).company_id == COMPANY
 
 
 @pytest.mark.parametrize(
@@ -191,8 +193,21 @@ def test_iss_may_be_left_out_where_it_is_not_announced(
 def test_a_repeated_parameter_is_refused(name: str, issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
     """One reading only of an answer."""
     started = flow.start()
-    with pytest.raises(AuthorizationFailed, match="twice"):
-        flow.callback(f"{issuer.allow(started.url)}&{name}=a&{name}=b", started.pending)
+    answer = f"{issuer.allow(started.url)}&{name}=a&{name}=b"
+    for form in (answer, parse_qsl(answer)):
+        with pytest.raises(AuthorizationFailed, match="twice"):
+            flow.callback(form, started.pending)
+    assert issuer.forms == []
+
+
+def test_a_mapping_is_a_mistake(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
+    """It hides what came twice, and which of them the framework took; a file is no parameter."""
+    started = flow.start()
+    pairs = parse_qsl(issuer.allow(started.url))
+    with pytest.raises(TypeError, match="repeated"):
+        flow.callback(dict(pairs), started.pending)  # type: ignore[arg-type]
+    with pytest.raises(AuthorizationFailed, match="no text"):
+        flow.callback([*pairs, ("file", b"x")], started.pending)  # type: ignore[list-item]
 
 
 def test_too_many_parameters_are_refused(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
@@ -261,15 +276,29 @@ def test_a_sign_in_does_not_stay_open_for_ever(issuer: AppIssuer) -> None:
         flow.callback(issuer.allow(started.url), started.pending)
 
 
-def test_a_lost_answer_is_asked_for_again(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
-    """A busy or broken token endpoint has not spent the code, or has and says so."""
-    issuer.queue = [Refusal(503), Refusal(429, headers={"Retry-After": "0"})]
-    assert connect(flow, issuer).company_id == COMPANY
-    assert len(issuer.forms) == 3
-    issuer.queue = [Refusal(429, headers={"Retry-After": "30"})]
+@pytest.mark.parametrize("status", [502, 503, 429])
+def test_a_code_is_presented_once(status: int, issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
+    """Whatever becomes of the answer: the second time would end what the first gave (RFC 6749 §4.1.2)."""
+    issuer.queue = [Refusal(status, headers={"Retry-After": "0"})]
     with pytest.raises(TokenError) as caught:
         connect(flow, issuer)
-    assert (caught.value.status, caught.value.retry_after_s) == (429, 30)
+    assert caught.value.status == status
+    assert len(issuer.forms) == 1
+
+
+def test_a_code_whose_answer_is_lost_is_not_presented_again(issuer: AppIssuer) -> None:
+    """Also when nobody knows whether it arrived."""
+    presented: list[bytes | None] = []
+
+    def lose(request: HttpRequest) -> HttpAnswer:
+        if request.method == "GET":
+            return http.fetch(request)
+        presented.append(request.body)
+        raise Unreachable("no answer in time")
+
+    with pytest.raises(TokenError, match="no answer in time"):
+        connect(flow_at(issuer, fetch=lose), issuer)
+    assert len(presented) == 1
 
 
 def test_credentials_go_where_they_are_taken(issuer: AppIssuer) -> None:

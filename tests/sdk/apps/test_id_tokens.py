@@ -183,6 +183,23 @@ def test_a_new_key_of_the_issuer_is_found(issuer: AppIssuer) -> None:
     assert issuer.jwks_fetches() == 2
 
 
+@pytest.mark.parametrize("trouble", ["key set away", "asked for just now", "key not published"])
+def test_a_renewal_is_not_lost_with_a_key(trouble: str, issuer: AppIssuer) -> None:
+    """The old refresh token is spent: the new ones come, with the person and ID token from before."""
+    flow = flow_at(issuer)
+    connection = connect(flow, issuer)
+    issuer.forged = issuer.forge(issuer.header(typ="JWT", kid="unknown"), key=signing_key("next").key)
+    issuer.status = 500 if trouble == "key set away" else 200
+    flow._keys._next_attempt_at = float("inf") if trouble == "asked for just now" else 0
+    renewed = flow.refresh(connection)
+    assert (renewed.access_token, renewed.refresh_token) == ("access-2", "refresh-2")
+    assert (renewed.person, renewed.id_token) == (connection.person, connection.id_token)
+    issuer.forged, issuer.status = "", 200
+    again = flow.refresh(renewed)
+    assert again.refresh_token == "refresh-3"
+    assert again.id_token not in ("", connection.id_token)
+
+
 def nonce_of(url: str) -> str:
     """The nonce of an authorization request."""
     return url.partition("nonce=")[2].partition("&")[0]
