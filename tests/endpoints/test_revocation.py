@@ -73,6 +73,18 @@ def test_the_token_of_another_app(app: Connection, rules: Rules) -> None:
     assert app.userinfo(members["access_token"]).status_code == 200
 
 
+def test_an_app_that_is_not_live_gives_up_its_tokens(app: Connection) -> None:
+    """In review again it may; suspended it proves itself nowhere, and nothing that it holds serves."""
+    one, other = app.connect(), app.connect()
+    app.change("update apps set state = 'in_review' where client_id = $1", app.app.client_id)
+    refused_grant(app.refresh(one["refresh_token"]))
+    assert app.revoke(one["refresh_token"]).status_code == 200
+    assert app.is_revoked(claims_in(one["access_token"])["grant_id"])
+    app.change("update apps set state = 'suspended' where client_id = $1", app.app.client_id)
+    refused_client(app.revoke(other["refresh_token"]))
+    assert app.userinfo(other["access_token"]).status_code == 401
+
+
 def test_who_revokes_proves_who_it_is(app: Connection) -> None:
     """As at the token endpoint; a stranger ends nothing."""
     token = app.connect()["refresh_token"]
@@ -103,3 +115,9 @@ def test_a_key_cannot_give_up_its_access_token(rules: Rules, key: Key) -> None:
     token = ask_for_token(rules.server, key).json()["access_token"]
     form = {"client_id": key.client_id, "client_secret": key.client_secret, "token": token}
     refused(send(rules, REVOKE, form), "unsupported_token_type")
+
+
+def test_the_access_token_of_another_key(app: Connection, rules: Rules, key: Key) -> None:
+    """It is refused (§2.1)."""
+    token = ask_for_token(rules.server, key).json()["access_token"]
+    refused_grant(app.revoke(token))

@@ -46,10 +46,14 @@ def test_what_is_nothing_or_has_expired_ends_nothing() -> None:
 
 def test_the_token_of_another_client_is_refused() -> None:
     """Nothing ends (§2.1)."""
-    for token in (None, TOKEN):
+    for token, found in ((None, GRANT), (TOKEN, GRANT), (OWN, None)):
         with pytest.raises(InvalidGrant):
-            give_up(token, client=OTHER)
-    assert give_up(OWN, None, client=OTHER) is None
+            give_up(token, found, client=OTHER)
+
+
+def test_an_app_in_review_again_may_give_up_what_it_may_not_use() -> None:
+    """Less access harms nobody."""
+    assert give_up(None, client=AuthenticatedClient(replace(APP, restricted_to="other"))) == GRANT
 
 
 def test_a_client_s_own_access_token_cannot_be_revoked() -> None:

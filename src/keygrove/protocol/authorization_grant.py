@@ -70,12 +70,14 @@ class Refuse:
 
 
 def check_owner(grant: AuthorizationGrant, authenticated: AuthenticatedClient) -> None:
-    """Raise InvalidGrant when it was given to another client, for which nothing changes (RFC 6749 §5.2).
-
-    Also when the client was live once and is in review again.
-    """
+    """Raise InvalidGrant when it was given to another client, for which nothing changes (RFC 6749 §5.2)."""
     if grant.client_id != authenticated.client.client_id:
         raise InvalidGrant(REFUSED, detail=f"it was issued to {grant.client_id}")
+
+
+def check_user(grant: AuthorizationGrant, authenticated: AuthenticatedClient) -> None:
+    """Raise InvalidGrant when it is not the client's to use: another's, or the client is in review again."""
+    check_owner(grant, authenticated)
     if not authenticated.client.may_serve(grant.company_id):
         raise InvalidGrant(REFUSED, detail="the app is not live")
 

@@ -8,8 +8,8 @@ from keygrove.protocol.authorization_grant import (
     AuthorizationGrant,
     Refuse,
     Standing,
-    check_owner,
     check_standing,
+    check_user,
     scope_left,
 )
 from keygrove.protocol.client_authentication import AuthenticatedClient
@@ -82,7 +82,7 @@ def redeem_code(
         raise InvalidGrant(REFUSED, detail="unknown code")
     code, standing = found
     grant = code.grant
-    check_owner(grant, authenticated)
+    check_user(grant, authenticated)
     wrong = _what_is_wrong(asked, code)
     if wrong is not None:
         return Refuse(InvalidGrant(REFUSED, detail=wrong), grant)

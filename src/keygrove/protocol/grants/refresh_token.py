@@ -13,8 +13,8 @@ from keygrove.protocol.authorization_grant import (
     AuthorizationGrant,
     Refuse,
     Standing,
-    check_owner,
     check_standing,
+    check_user,
     scope_left,
     spelled_both_ways,
 )
@@ -132,7 +132,7 @@ def refresh(
         raise InvalidGrant(REFUSED, detail="unknown refresh token")
     token, standing = found
     grant = token.grant
-    check_owner(grant, authenticated)
+    check_user(grant, authenticated)
     if _is_in_two_hands(token, policy, now):
         return Refuse(InvalidGrant(REFUSED, detail="the refresh token was used before"), grant)
     _check_age(token, policy, now)
