@@ -315,10 +315,10 @@ def test_a_refusal_repeats_nothing_of_the_token(key: SigningKey) -> None:
 )
 def test_garbage_costs_nothing(key: SigningKey, token: str) -> None:
     """Refused before any decoding."""
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(InvalidToken):
         read(token, key)
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_a_token_is_the_one_that_joserfc_makes(key: SigningKey) -> None:

@@ -186,7 +186,7 @@ class Keyring:
         return {"keys": [key.public_jwk() for key in self.published(now)]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PublicKeys:
     """The usable keys of an issuer, by `kid`."""
 
@@ -229,9 +229,9 @@ def verify(
     try:
         signed, _, signature = token.encode("ascii").rpartition(b".")
         header, _, payload = signed.partition(b".")
-        protected = _protected(header)
-        key = _key_for(protected, keys, algorithms, types)
-        genuine = _REGISTRY.get_alg(protected["alg"]).verify(signed, urlsafe_b64decode(signature), key)
+        key = _key_for(header, keys, frozenset(algorithms), tuple(types))
+        algorithm = _REGISTRY.get_alg(_ALGORITHM_OF[key.key_type])
+        genuine = algorithm.verify(signed, urlsafe_b64decode(signature), key)
         content = urlsafe_b64decode(payload)
     except _MALFORMED as error:
         raise InvalidToken("the token is malformed") from error
@@ -241,17 +241,16 @@ def verify(
 
 
 @lru_cache(maxsize=256)
-def _protected(segment: bytes) -> dict[str, str]:
-    """The members of a token's header. Raises one of _MALFORMED."""
+def _key_for(
+    segment: bytes, keys: PublicKeys, algorithms: frozenset[str], types: tuple[str | None, ...]
+) -> Key:
+    """The key that a token's header names. Raises InvalidToken, UnknownKey or one of _MALFORMED.
+
+    All tokens of a key have one header: one that passed is judged once for each set of keys.
+    """
     _REGISTRY.validate_header_size(segment)
     header: dict[str, str] = json_b64decode(segment)
     _REGISTRY.check_header(header)
-    return header
-
-
-def _key_for(
-    header: object, keys: PublicKeys, algorithms: Collection[str], types: Collection[str | None]
-) -> Key:
     if not isinstance(header, dict):
         raise InvalidToken("the header is not a JSON object")
     if header.get("alg") not in tuple(algorithms):
@@ -277,10 +276,11 @@ def _media_type(value: object) -> object:
 
 def _claims(payload: bytes) -> dict[str, object]:
     try:
-        claims = _decode_json(payload.decode("utf-8"))
+        text = payload.decode("utf-8").strip(_JSON_BLANKS)
+        claims, end = _read_json(text)
     except (ValueError, RecursionError) as error:
         raise InvalidToken("the claims are not JSON") from error
-    if not isinstance(claims, dict):
+    if not isinstance(claims, dict) or end != len(text):
         raise InvalidToken("the claims are not a JSON object")
     return claims
 
@@ -370,4 +370,5 @@ def _header_segment(algorithm: str, kid: str, typ: str) -> bytes:
     return json_b64encode({"alg": algorithm, "kid": kid, "typ": typ})
 
 
-_decode_json = json.JSONDecoder(parse_constant=_no_such_number).decode
+_JSON_BLANKS = " \t\r\n"
+_read_json = json.JSONDecoder(parse_constant=_no_such_number).raw_decode

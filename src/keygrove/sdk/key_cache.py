@@ -52,6 +52,11 @@ class KeyCache:
         self._next_attempt_at = monotonic()
         self.flight: Flight[_Fetched] = Flight(fetch, self._land, patience_s=2 * TIMEOUT_S + 1)
 
+    def fresh(self) -> PublicKeys | None:
+        """Return keys to verify with when nothing needs to be done for them."""
+        kept = self._kept
+        return kept.keys if kept is not None and self._age() <= FRESH_S else None
+
     def usable(self) -> Waiting[PublicKeys]:
         """Return keys to verify with, waiting only if that is needed. Raises KeysUnavailable."""
         kept = yield from self._usable()

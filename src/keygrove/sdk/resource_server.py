@@ -109,7 +109,7 @@ class ResourceServer:
         return principal
 
     def _verifying(self, token: str) -> Waiting[Principal]:
-        keys = yield from self._keys.usable()
+        keys = self._keys.fresh() or (yield from self._keys.usable())
         try:
             claims = self._check(token, keys)
         except UnknownKey:
