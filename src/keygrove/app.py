@@ -13,9 +13,11 @@ from starlette.applications import Starlette
 from keygrove.backoffice.errors import exception_handlers
 from keygrove.backoffice.routes import routes
 from keygrove.config.loading import Config, load
+from keygrove.config.settings import is_loopback_issuer
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.secrets import Digests, derive_key
 from keygrove.crypto.vault import MasterKeyError, Vault, create_master_key, read_master_key
+from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.endpoints.budget import FailureBudget
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.signer import Signer
@@ -33,6 +35,7 @@ from keygrove.upkeep import ClockWatch, Duty, run_duties
 from keygrove.web.adapter import Callee, Receive, Scope, Send, program_endpoints, public_documents
 from keygrove.web.defenses import defended, refusal, send_bare_status
 from keygrove.web.health import health_endpoints
+from keygrove.web.outgoing import Outgoing
 
 Clock = Callable[[], float]
 RELOAD_S = 15.0
@@ -84,6 +87,7 @@ class House:
     """Everything wired: a server for programs, management for people, one database and its keys for both."""
 
     server: AuthorizationServer
+    courier: Courier
     management: Management
     database: Database
     vault: Vault
@@ -108,18 +112,23 @@ async def open_house(config: Config, *, clock: Clock = time.time) -> House:
         grace_s=config.refresh_grace_seconds,
     )
     policy = Policy(config.issuer, {api.audience: api.as_api() for api in config.catalogue.apis}, refresh)
+    server = AuthorizationServer(
+        policy=policy,
+        database=database,
+        keyring=keyring,
+        signer=Signer(),
+        digests=digests,
+        pushed=Vault(derive_key(master, "pushed requests")),
+        clock=clock,
+        usage=UsageBook(),
+        budget=FailureBudget(config.failures_per_client, config.failures_per_address),
+    )
+    outgoing = Outgoing(
+        internal=config.backchannel_logout_internal, loopback=is_loopback_issuer(config.issuer)
+    )
     return House(
-        AuthorizationServer(
-            policy=policy,
-            database=database,
-            keyring=keyring,
-            signer=Signer(),
-            digests=digests,
-            pushed=Vault(derive_key(master, "pushed requests")),
-            clock=clock,
-            usage=UsageBook(),
-            budget=FailureBudget(config.failures_per_client, config.failures_per_address),
-        ),
+        server,
+        Courier(server, outgoing.post_form),
         Management(
             issuer=config.issuer,
             platform_name=config.platform_name,
@@ -161,6 +170,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
         # Thousands of keys at once: the more of them are written together, the less each one costs.
         Duty("write down usage", 1, flush, slowest_s=5),
         Duty("share failures", 1, share),
+        Duty("tell apps of sign-outs", 1, house.courier.start_due),
         Duty("forget what has ended", 3600, forget),
         Duty("reload signing keys", RELOAD_S, reload),
         Duty("rotate signing keys", 60, rotate),
@@ -202,6 +212,7 @@ class Application:
         # A duty that is under way ends first: half-way, nobody could tell what it has written.
         stop.set()
         await upkeep
+        await house.courier.finish()
         with contextlib.suppress(DatabaseUnavailable):
             await house.server.usage.flush(house.database)
         await house.database.close()

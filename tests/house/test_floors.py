@@ -40,11 +40,12 @@ PACKAGES = {
     "backoffice": {"starlette", "jinja2", "markupsafe"},
     "api": {"starlette", "fastapi", "pydantic", "msgspec"},
 }
-# Single files with more: doors of the SDK to a framework, and what of uvicorn is ours.
+# Single files with more: doors of the SDK to a framework, what of uvicorn is ours, and requests that we send.
 FILES = {
     "keygrove.sdk.fastapi": {"fastapi", "starlette"},
     "keygrove.web.accepting": {"uvicorn"},
     "keygrove.web.connection": {"uvicorn", "httptools"},
+    "keygrove.web.outgoing": {"httpx2"},
 }
 
 every_module = pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
@@ -117,7 +118,7 @@ def test_only_the_schema_knows_alembic() -> None:
     ("start", "absent"),
     [
         ("keygrove.endpoints.token", ["fastapi", "starlette", "pydantic", "alembic", "sqlalchemy", "typer"]),
-        ("keygrove.app", ["alembic", "sqlalchemy", "typer", "fastapi"]),
+        ("keygrove.app", ["alembic", "sqlalchemy", "typer", "fastapi", "httpx2"]),
         (
             "keygrove.cli.main",
             ["starlette", "fastapi", "cryptography", "uvicorn", "alembic", "msgspec", "asyncio"],

@@ -6,11 +6,12 @@ from keygrove.protocol.authorization_grant import AuthorizationGrant
 from keygrove.protocol.consent import Consent
 from keygrove.protocol.grants.authorization_code import AuthorizationCode
 from keygrove.protocol.scope import Scope
-from keygrove.storage import apps, companies, consents, grants, people
+from keygrove.storage import apps, companies, consents, grants, people, sessions
 from keygrove.storage.apps import App
 from keygrove.storage.companies import Company
 from keygrove.storage.database import Database
 from keygrove.storage.people import Person
+from keygrove.storage.sessions import StoredSession
 
 ACME = Company(id="a" * 32, slug="acme", name="Acme", created_at_s=1)
 MAKER = Company(id="b" * 32, slug="maker", name="Maker", created_at_s=2)
@@ -123,3 +124,18 @@ async def add_grant(database: Database, code: AuthorizationCode = CODE, *, creat
         return await grants.insert(
             tx, code, code_digest=f"code of {name}", interaction_id=f"i of {name}", created_at_s=created_at_s
         )
+
+
+async def add_session(database: Database, sid: str, *, person: Person = ANA, at_s: int = 95) -> str:
+    """A session that apps know as `sid`; the digest of its token."""
+    session = StoredSession(
+        digest=f"session {sid}",
+        person=person,
+        created_at_s=at_s,
+        seen_at_s=at_s,
+        confirmed_at_s=at_s,
+        sid=sid,
+    )
+    async with database.transaction() as tx:
+        await sessions.insert(tx, session, address="127.0.0.1", user_agent="Browser")
+    return session.digest

@@ -200,17 +200,6 @@ class TestGrants:
             assert await grants.revoke_of_person(tx, ANA.id, at_s=202) == 2
             assert await revoked(tx) == {"g1", "g2", "g3", "g4"}
 
-    async def test_the_clients_of_a_session_are_told_apart(self, database: Database) -> None:
-        """Each once, revoked or not: they were told of the sign-in."""
-        await add_grant(database)
-        await add_grant(database, code_of("g2"))
-        await add_grant(database, code_of("g3", client_id=NATIVE.client_id))
-        await add_grant(database, code_of("g4", session_id="sid2"))
-        async with database.transaction() as tx:
-            await grants.revoke(tx, "g3", at_s=120)
-            assert await grants.clients_of_session(tx, "sid1") == [("app1", ANA.id), ("app2", ANA.id)]
-            assert await grants.clients_of_session(tx, "sid3") == []
-
     async def test_what_can_give_nothing_any_more_is_forgotten(self, database: Database) -> None:
         """To the second: without refresh token, revoked, unused for too long, too old."""
         for name, created_at_s in (

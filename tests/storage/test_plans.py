@@ -6,9 +6,19 @@ from dataclasses import replace
 import pytest
 
 from keygrove.protocol.scope import Scope
-from keygrove.storage import api_credentials, apps, clients, consents, grants, people, sessions
+from keygrove.storage import (
+    api_credentials,
+    apps,
+    clients,
+    consents,
+    grants,
+    logout_notices,
+    people,
+    sessions,
+)
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import Database, Row, Transaction, Value
+from keygrove.storage.logout_notices import LogoutNotice
 from storage.granted import APP, CODE, CONSENT, add_companies_people_and_apps
 from stores import Store
 
@@ -22,6 +32,7 @@ LISTING = ClientListing(
     created_by="p",
     updated_at_s=0,
 )
+NOTICE = LogoutNotice(sid="s", client_id="c", person_id="p", attempts=0)
 TOKEN_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "clients.by_id": lambda tx: clients.by_id(tx, "c"),
 }
@@ -36,10 +47,15 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "grants.revoke": lambda tx: grants.revoke(tx, "g", at_s=0),
     "grants.revoke_of_app": lambda tx: grants.revoke_of_app(tx, "c", "o", at_s=0),
     "grants.revoke_of_person": lambda tx: grants.revoke_of_person(tx, "p", at_s=0),
-    "grants.clients_of_session": lambda tx: grants.clients_of_session(tx, "s"),
+    "logout_notices.add": lambda tx: logout_notices.add(tx, "s", at_s=0),
+    "logout_notices.claim": lambda tx: logout_notices.claim(tx, NOTICE, now_s=0, until_s=1),
+    "logout_notices.postpone": lambda tx: logout_notices.postpone(tx, NOTICE, until_s=1),
+    "logout_notices.settle": lambda tx: logout_notices.settle(tx, NOTICE),
+    "logout_notices.forget": lambda tx: logout_notices.forget(tx, before_s=1),
     "grants.forget": lambda tx: grants.forget(tx, before_s=3, idle_before_s=2, absolute_before_s=1),
     "consents.give": lambda tx: consents.give(tx, CONSENT, APP.client_id, at_s=0),
     "consents.of_person": lambda tx: consents.of_person(tx, "c", "p"),
+    "consents.of_company": lambda tx: consents.of_company(tx, "c", "o"),
     "consents.connected": lambda tx: consents.connected(tx, "o"),
     "consents.withdraw": lambda tx: consents.withdraw(tx, "c", "o"),
     "api_credentials.by_id": lambda tx: api_credentials.by_id(tx, "c"),
@@ -63,6 +79,8 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.by_digest": lambda tx: sessions.by_digest(tx, "d"),
     "sessions.touch": lambda tx: sessions.touch(tx, "d", seen_at_s=0),
     "sessions.end": lambda tx: sessions.end(tx, "d", at_s=0),
+    "sessions.end_all": lambda tx: sessions.end_all(tx, "p", at_s=0),
+    "sessions.succeed": lambda tx: sessions.succeed(tx, "d", by_sid="s", at_s=0),
     "sessions.failures_of_account": lambda tx: sessions.failures_of_account(tx, "a", since_s=0, besides=""),
     "sessions.failures_of_address": lambda tx: sessions.failures_of_address(tx, "a", since_s=0, besides=""),
     "sessions.forget_attempts": lambda tx: sessions.forget_attempts(tx, before_s=0),

@@ -1,4 +1,4 @@
-"""What the version before says to the database, word for word: it goes on while its nodes are replaced."""
+"""What versions before say to the database, word for word: one goes on while its nodes are replaced."""
 
 import pytest
 
@@ -7,7 +7,8 @@ from keygrove.storage import clients, people, sessions
 from keygrove.storage.database import Database, Row, Transaction, Value
 from storage.granted import ACME, ANA, add_companies_people_and_apps
 
-# Version 2's statements on the tables that version 3 adds columns to, in an order in which they can run.
+# Version 2's statements on the tables that version 3 adds columns to, in an order in which they can run;
+# at the end version 3's on the one that version 4 adds a column to.
 WRITES: list[tuple[str, tuple[Value, ...]]] = [
     (
         """
@@ -64,6 +65,15 @@ WRITES: list[tuple[str, tuple[Value, ...]]] = [
         """,
         ("s2", ANA.id, 14, 14, 14, "127.0.0.1", "x"),
     ),
+    (
+        """
+        insert into sessions (session_digest, person_id, created_at_s, seen_at_s, confirmed_at_s,
+                              address, user_agent, sid)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        ("s3", ANA.id, 15, 15, 15, "127.0.0.1", "x", "sid of s3"),
+    ),
+    ("update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", (16, "s3")),
 ]
 ONE_KEY = """
     select c.client_id, c.secret_digest, c.grant_types, c.scope, c.audience, c.company_id,

@@ -43,7 +43,9 @@ async def sign_in_now(request: Request) -> Response:
         return response
     before = await current(request)
     if before is not None:
-        await sign_in.sign_out(m, before.session, address=before.address, request_id=before.request_id)
+        await sign_in.change_over(
+            m, before.session, new.session, address=before.address, request_id=before.request_id
+        )
     response = RedirectResponse(wanted, status_code=303)
     begin(response, request, new)
     return response

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from keygrove.config.catalogue import read_catalogue
-from keygrove.config.settings import MOST_WORKERS, SETTINGS, Setting, is_loopback, processors
+from keygrove.config.settings import MOST_WORKERS, SETTINGS, Setting, is_loopback, processors, words_of
 from keygrove.config.sources import (
     PREFIX,
     Entries,
@@ -50,6 +50,7 @@ class Config:
     refresh_grace_seconds: int
     failures_per_client: int
     failures_per_address: int
+    backchannel_logout_internal: bool
     log_level: str
     catalogue: Catalogue
     catalogue_is_sample: bool
@@ -242,8 +243,8 @@ def _shown(config: Config, given: dict[str, Any], entries: Entries) -> list[Show
             value = without_password(str(entry.value))
         elif setting.name == "database":
             value = config.database_shown
-        elif isinstance(value, tuple):
-            value = ", ".join(value)
+        else:
+            value = ", ".join(words_of(value))
         if setting.secret:
             value = "<secret>" if entry else str(config.master_key_file)
         rows.append(Shown(setting.name, str(value), entry.place if entry else "default"))

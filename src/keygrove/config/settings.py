@@ -41,8 +41,14 @@ class Setting:
     @property
     def default_shown(self) -> str:
         """The default as documents show it."""
-        values = self.default if isinstance(self.default, tuple) else (self.default,)
-        return self.derived or ", ".join(f"`{value}`" for value in values)
+        return self.derived or ", ".join(f"`{value}`" for value in words_of(self.default))
+
+
+def words_of(value: object) -> list[str]:
+    """A value as documents and commands show it, each member of a list by itself."""
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    return [str(each) for each in (value if isinstance(value, tuple) else (value,))]
 
 
 def is_loopback(host: str) -> bool:
@@ -51,6 +57,11 @@ def is_loopback(host: str) -> bool:
         return host in _LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_loopback_issuer(issuer: str) -> bool:
+    """Whether an issuer can only be reached from this machine: somebody tries Keygrove out."""
+    return is_loopback(urlsplit(issuer).hostname or "")
 
 
 def check_issuer(issuer: str) -> None:
@@ -235,6 +246,13 @@ SETTINGS = (
         expects="a whole number, 0 for no limit",
         default=60,
         meaning="Failed token requests a minute from one address, before the answer is 429.",
+    ),
+    Setting(
+        name="backchannel_logout_internal",
+        type=bool,
+        expects="true or false",
+        default=False,
+        meaning="Whether apps on private networks and on this machine are told of sign-outs.",
     ),
     Setting(
         name="log_level",

@@ -3,6 +3,7 @@
 context       AuthorizationServer: what every endpoint is handed
 authorization what comes next at /oauth2/auth; pushing: a request sent ahead of the browser
 hints logout  whom an ID token means; RP-initiated logout
+backchannel_logout tells apps that a session ended
 token         POST /oauth2/token
 userinfo      GET and POST /userinfo
 introspection POST /oauth2/introspect; revocation: POST /oauth2/revoke

@@ -3,13 +3,14 @@
 from keygrove.management.context import Management
 from keygrove.management.sign_in import ABSOLUTE_S, ATTEMPTS_KEPT_S
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from keygrove.storage import clients, grants, sessions, turns
+from keygrove.storage import clients, grants, logout_notices, sessions, turns
 
 _DAY_S = 24 * 3600
 # A page of a new key that is reloaded within a week still says which key it made.
 CREATIONS_KEPT_S = 7 * _DAY_S
 SESSIONS_KEPT_S = ABSOLUTE_S + _DAY_S
-# For the last access token of a grant, of which an API may still ask.
+# For the last access token of a grant, of which an API may still ask; and longer than any session lives, so
+# that its apps are known when it ends.
 _GRANTS_KEPT_S = _DAY_S
 
 
@@ -26,6 +27,7 @@ async def forget(m: Management, refresh: RefreshPolicy) -> None:
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
         await clients.forget_creations(tx, before_s=now - CREATIONS_KEPT_S)
         await turns.forget(tx, before_s=now - _DAY_S)
+        await logout_notices.forget(tx, before_s=now - _DAY_S)
         kept_s = now - _GRANTS_KEPT_S
         await grants.forget(
             tx,

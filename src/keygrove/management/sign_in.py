@@ -186,11 +186,27 @@ async def confirm(
 
 
 async def sign_out(m: Management, session: Session, *, address: str, request_id: str) -> None:
-    """End a session; its token is dead from now on."""
+    """End a session; its token is dead from now on, and apps that know of the session will be told."""
     actor = session.outsider(address=address, request_id=request_id)
     async with m.database.transaction() as tx:
         if await sessions.end(tx, session.digest, at_s=m.now()):
             await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
+
+
+async def change_over(
+    m: Management, before: Session, after: Session, *, address: str, request_id: str
+) -> None:
+    """End the session that a browser had when it began another one.
+
+    Who only proved again who they are is signed in still: no app is told, until the new session ends.
+    """
+    if before.person.id != after.person.id or after.sid is None:
+        await sign_out(m, before, address=address, request_id=request_id)
+        return
+    actor = before.outsider(address=address, request_id=request_id)
+    async with m.database.transaction() as tx:
+        if await sessions.succeed(tx, before.digest, by_sid=after.sid, at_s=m.now()):
+            await record(tx, m, actor, "person.sign_out", target_id=before.person.id)
 
 
 async def _attempt(m: Management, *, account: str, address: str) -> str:

@@ -25,6 +25,7 @@
     cross_origin           which pages may read what a client is answered (CORS)
     pushed_request         what an app sends ahead of the browser (RFC 9126)
     logout                 whether to ask, and where to go (OIDC RP-Initiated Logout)
+    backchannel_logout     what an app is told when a session ends (OIDC Back-Channel Logout)
     metadata               the discovery documents (RFC 8414, OIDC Discovery)
 
 No await, no clock, no randomness, no logging: time and chance are arguments.

@@ -51,6 +51,8 @@ def discovery_document(issuer: str, scopes: Sequence[str]) -> dict[str, object]:
         "introspection_endpoint_auth_methods_supported": _SECRET_METHODS,
         "code_challenge_methods_supported": [METHOD],
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "prompt_values_supported": list(PROMPTS),
         "claims_parameter_supported": True,
         "request_parameter_supported": False,

@@ -30,7 +30,7 @@ KEPT = {
     "journal": 1,
 }
 # Lives of minutes or days, which must not begin again: who signed out stays signed out.
-LEFT_OUT = ("sessions", "sign_in_attempts", "setup_links", "failures", "turns")
+LEFT_OUT = ("sessions", "sign_in_attempts", "setup_links", "failures", "turns", "logout_notices")
 
 
 class NotEmpty(Exception):

@@ -165,17 +165,6 @@ async def revoke_of_person(tx: Transaction, person_id: str, *, at_s: int) -> int
     )
 
 
-async def clients_of_session(tx: Transaction, sid: str) -> list[tuple[str, str]]:
-    """Which clients were told of a sign-in, and of whose: (client_id, person_id)."""
-    rows = await tx.all(
-        """
-        select distinct client_id, person_id from grants where sid = $1 order by client_id, person_id
-        """,
-        sid,
-    )
-    return [(row["client_id"], row["person_id"]) for row in rows]
-
-
 async def forget(tx: Transaction, *, before_s: int, idle_before_s: int, absolute_before_s: int) -> int:
     """Delete grants that can give nothing any more; how many.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from keygrove.storage import logout_notices
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Person, from_person_row
 
@@ -83,22 +84,57 @@ async def confirm(tx: Transaction, digest: str, *, at_s: int) -> None:
 
 
 async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
-    """End a session. False when it had ended."""
-    return (
-        await tx.run(
-            "update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null",
-            at_s,
-            digest,
-        )
-        == 1
+    """End a session, and note which apps are to be told. False when it had ended."""
+    names = await _names(tx, "session_digest", digest)
+    touched = await tx.run(
+        "update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest
     )
+    if touched == 1:
+        await _note_ends(tx, names, at_s)
+    return touched == 1
 
 
 async def end_all(tx: Transaction, person_id: str, *, at_s: int) -> int:
-    """End every session of a person; how many there were."""
-    return await tx.run(
+    """End every session of a person, and note which apps are to be told; how many sessions there were."""
+    names = await _names(tx, "person_id", person_id)
+    touched = await tx.run(
         "update sessions set ended_at_s = $1 where person_id = $2 and ended_at_s is null", at_s, person_id
     )
+    await _note_ends(tx, names, at_s)
+    return touched
+
+
+async def succeed(tx: Transaction, digest: str, *, by_sid: str, at_s: int) -> bool:
+    """End a session whose place another one of the same person takes. False when it had ended.
+
+    Nobody is signed out, so no app is told; those of this session are told when the other one ends.
+    """
+    names = await _names(tx, "session_digest", digest)
+    touched = await tx.run(
+        "update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest
+    )
+    if touched == 1:
+        for sid in names:
+            await tx.run("update sessions set succeeded_by = $2 where sid = $1", sid, by_sid)
+    return touched == 1
+
+
+async def _names(tx: Transaction, column: str, value: str) -> set[str]:
+    """What apps know the open sessions as, and those whose place they took."""
+    rows = await tx.all(
+        f"""
+        select s.sid, e.sid as earlier from sessions s left join sessions e on e.succeeded_by = s.sid
+        where s.{column} = $1 and s.ended_at_s is null
+        """,  # noqa: S608 - a column of ours
+        value,
+    )
+    return {sid for row in rows for sid in (row["sid"], row["earlier"]) if sid is not None}
+
+
+async def _note_ends(tx: Transaction, names: set[str], at_s: int) -> None:
+    """In one order, so that two who end the same sessions never wait for each other in a circle."""
+    for sid in sorted(names):
+        await logout_notices.add(tx, sid, at_s=at_s)
 
 
 async def insert_attempt(tx: Transaction, attempt_id: str, *, account: str, address: str, at_s: int) -> None:

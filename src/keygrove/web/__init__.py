@@ -7,4 +7,5 @@ visits        who is signed in: the session cookie
 interaction   one authorization request in a browser; sealed: how its pages hold it; asking: what they ask
 logout        an app asks that the person be signed out here too
 health        /livez, /readyz, /version
+outgoing      the requests that we send to addresses of others; addresses: where those may go
 """

@@ -154,7 +154,9 @@ async def _sign_in(request: PageRequest, form: Form, before: Visit | None) -> Ne
         request_id=request.state.request_id,
     )
     if before is not None:
-        await sign_in.sign_out(m, before.session, address=before.address, request_id=before.request_id)
+        await sign_in.change_over(
+            m, before.session, new.session, address=before.address, request_id=before.request_id
+        )
     return new
 
 
@@ -227,6 +229,7 @@ def _signed_in(visit: Visit | None) -> SignedIn | None:
     return SignedIn(
         subject=session.person.id,
         auth_time=session.created_at_s,
+        proved_at=session.confirmed_at_s,
         amr=("pwd",),
         acr=None,
         session_id=visit.session.sid,

@@ -1,0 +1,175 @@
+"""Tells apps that a session ended (OpenID Connect Back-Channel Logout 1.0 §2.5), beside answering requests.
+
+Any number of workers and nodes look for what is due; a claim lets one of them make an attempt. One that is
+killed over it leaves the row, which is due again when the claim has run out.
+"""
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from keygrove.crypto.secrets import new_event_id, new_token_id
+from keygrove.endpoints.context import AuthorizationServer
+from keygrove.protocol.backchannel_logout import (
+    LOGOUT_TOKEN_TYPE,
+    LogoutToken,
+    Outcome,
+    check_logout_uri,
+    next_attempt,
+    outcome_of,
+)
+from keygrove.protocol.client import Client
+from keygrove.protocol.errors import InvalidRedirectUri
+from keygrove.storage import clients, journal, logout_notices
+from keygrove.storage.database import DatabaseUnavailable
+from keygrove.storage.logout_notices import LogoutNotice
+
+# Sends a form to an address; the status of the answer. Raises NotReached.
+Send = Callable[[str, bytes], Awaitable[int]]
+PAUSES_S = (10, 60, 600)
+AT_ONCE = 4
+# An app that does not answer holds up itself, not the others.
+_OF_EACH_CLIENT = 2
+# Longer than an attempt can take.
+_CLAIM_S = 30
+log = logging.getLogger("keygrove.logout")
+
+
+class NotReached(Exception):
+    """No answer came; the message says why, for the log."""
+
+
+@dataclass(slots=True)
+class Courier:
+    """Brings logout tokens to apps. `pauses_s` are the seconds before each further attempt."""
+
+    server: AuthorizationServer
+    send: Send = field(repr=False)
+    pauses_s: Sequence[int] = PAUSES_S
+    _under_way: "dict[asyncio.Task[None], str]" = field(default_factory=dict)
+
+    async def start_due(self) -> None:
+        """Begin an attempt for what is due, a few at once; they go on when this returns.
+
+        Raises DatabaseUnavailable.
+        """
+        if len(self._under_way) >= AT_ONCE:
+            return
+        now = int(self.server.clock())
+        async with self.server.database.transaction() as tx:
+            found = await logout_notices.due(
+                tx, now_s=now, of_each_client=_OF_EACH_CLIENT, limit=AT_ONCE * _OF_EACH_CLIENT
+            )
+        for notice in found:
+            busy = Counter(self._under_way.values())
+            if busy.total() >= AT_ONCE:
+                return
+            if busy[notice.client_id] < _OF_EACH_CLIENT:
+                await self._start(notice, now)
+
+    async def finish(self) -> None:
+        """Wait for the attempts under way. Raises nothing."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _start(self, notice: LogoutNotice, now: int) -> None:
+        async with self.server.database.transaction() as tx:
+            mine = await logout_notices.claim(tx, notice, now_s=now, until_s=now + _CLAIM_S)
+        if mine is not None:
+            task = asyncio.create_task(self._attempt(mine))
+            self._under_way[task] = mine.client_id
+            task.add_done_callback(self._under_way.pop)
+
+    async def _attempt(self, notice: LogoutNotice) -> None:
+        """Make one attempt, and write down what came of it."""
+        try:
+            await self._tell(notice)
+        except DatabaseUnavailable as error:
+            log.warning("telling an app waits for the database", extra=_of(notice) | {"reason": str(error)})
+        except Exception:
+            log.exception("telling an app of a sign-out failed", extra=_of(notice))
+
+    async def _tell(self, notice: LogoutNotice) -> None:
+        async with self.server.database.transaction() as tx:
+            client = await clients.by_id(tx, notice.client_id)
+        uri = client.backchannel_logout_uri if client is not None and client.enabled else None
+        outcome, reason = await self._ask(uri, notice)
+        await self._write_down(notice, client, outcome, reason)
+
+    async def _ask(self, uri: str | None, notice: LogoutNotice) -> tuple[Outcome, str]:
+        """What the app answers, and why not, if it was not told. Each attempt has a token of its own."""
+        if uri is None:
+            return "refused", "the app does not want to be told any more"
+        try:
+            # What was registered under older rules is held to today's.
+            check_logout_uri(uri)
+            status = await self.send(uri, urlencode({"logout_token": await self._token(notice)}).encode())
+        except InvalidRedirectUri as error:
+            return "refused", error.description
+        except NotReached as error:
+            return "failed", str(error)
+        return outcome_of(status), f"it answered {status}"
+
+    async def _token(self, notice: LogoutNotice) -> str:
+        server, now = self.server, int(self.server.clock())
+        token = LogoutToken(
+            issuer=server.policy.issuer,
+            subject=notice.person_id,
+            client_id=notice.client_id,
+            session_id=notice.sid,
+            token_id=new_token_id(),
+            issued_at=now,
+        )
+        # Signed as ID tokens are (§2.4).
+        return await server.signer.sign(
+            server.keyring(), token.claims(), LOGOUT_TOKEN_TYPE, algorithm="RS256", now=now
+        )
+
+    async def _write_down(
+        self, notice: LogoutNotice, client: Client | None, outcome: Outcome, reason: str
+    ) -> None:
+        now = self.server.clock()
+        again_at = next_attempt(notice.attempts, self.pauses_s, now=int(now))
+        async with self.server.database.transaction() as tx:
+            if outcome == "failed" and again_at is not None:
+                await logout_notices.postpone(tx, notice, until_s=again_at)
+            elif await logout_notices.settle(tx, notice) and outcome == "failed" and client is not None:
+                await journal.append(tx, _given_up(notice, client, reason, at=now))
+        match outcome, again_at:
+            case "told", _:
+                log.info("told an app of a sign-out", extra=_of(notice))
+            case "refused", _:
+                log.warning("an app was not told of a sign-out", extra=_of(notice) | {"reason": reason})
+            case _, None:
+                log.warning("gave up telling an app of a sign-out", extra=_of(notice) | {"reason": reason})
+            case _:
+                log.info(
+                    "an app is told of a sign-out later",
+                    extra=_of(notice) | {"reason": reason, "again_at": again_at},
+                )
+
+
+def _of(notice: LogoutNotice) -> dict[str, str | int]:
+    return {"client_id": notice.client_id, "attempt": notice.attempts}
+
+
+def _given_up(notice: LogoutNotice, client: Client, reason: str, *, at: float) -> journal.Event:
+    """For the maker of the app: it believes that somebody is signed in who is not."""
+    at_us = int(at * 1_000_000)
+    return journal.Event(
+        id=new_event_id(at_us),
+        at_us=at_us,
+        actor_kind="system",
+        actor_id="keygrove",
+        actor_name="Keygrove",
+        company_id=client.company_id,
+        action="app.told_of_sign_out",
+        target_id=notice.client_id,
+        outcome="failed",
+        detail=json.dumps({"reason": reason, "attempts": notice.attempts}, ensure_ascii=True),
+        address="",
+        request_id="",
+    )

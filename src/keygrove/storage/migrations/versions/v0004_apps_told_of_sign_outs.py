@@ -1,0 +1,27 @@
+"""Apps that are still to be told of a sign-out, and the session that took the place of an earlier one."""
+
+from keygrove.storage.migrations.statements import execute
+
+revision = "0004"
+down_revision = "0003"
+
+STEPS = """
+alter table sessions add column succeeded_by text;
+create index sessions_by_successor on sessions (succeeded_by);
+create table logout_notices (
+    sid text not null,
+    client_id text not null references clients (client_id),
+    person_id text not null,
+    ended_at_s bigint not null,
+    attempts bigint not null,
+    due_at_s bigint not null,
+    primary key (sid, client_id)
+) without rowid;
+create index logout_notices_by_due on logout_notices (due_at_s);
+create index logout_notices_by_end on logout_notices (ended_at_s);
+"""
+
+
+def upgrade() -> None:
+    """Expand; nothing that the version before reads is changed."""
+    execute(STEPS)

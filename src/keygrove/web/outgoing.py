@@ -1,0 +1,101 @@
+"""The requests that Keygrove sends to addresses which others registered: to public ones only, never led on.
+
+A name is looked up once, and the connection goes to the very address that was judged: a name that answers
+otherwise the second time gains nothing. TLS is held to the name. No proxy, cookie or password of the
+environment is used.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from keygrove.endpoints.backchannel_logout import NotReached
+from keygrove.web.addresses import is_loopback_name, may_go_to
+
+if TYPE_CHECKING:
+    import ssl
+
+LIMIT_S = 5.0
+_CONNECT_S = 2.0
+_MOST_ADDRESSES = 4
+_HEADERS = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "User-Agent": "Keygrove",
+    "Connection": "close",
+}
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Sends forms. `internal` lets them go to private networks and this machine.
+
+    `loopback` lets them go to this machine where their address says so in words, for trying things out.
+    """
+
+    internal: bool = False
+    loopback: bool = False
+    _tls: "ssl.SSLContext | None" = field(default=None, repr=False)
+
+    async def post_form(self, uri: str, body: bytes) -> int:
+        """Post a form and return the status of the answer, whose body nobody reads.
+
+        It takes LIMIT_S seconds in all at most. Raises NotReached.
+        """
+        # Most workers never send anything, and these bring the better part of 20 MB along.
+        import httpx2
+
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await self._post(uri, body)
+        except TimeoutError:
+            raise NotReached(f"no answer within {LIMIT_S:g} seconds") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise NotReached(f"{type(error).__name__}: {error}"[:200]) from error
+
+    async def _post(self, uri: str, body: bytes) -> int:
+        import httpx2
+
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        addresses = await self._addresses(host, parts.port or (443 if parts.scheme == "https" else 80))
+        headers = {**_HEADERS, "Host": parts.netloc}
+        async with httpx2.AsyncClient(
+            verify=self._context(), trust_env=False, follow_redirects=False, timeout=LIMIT_S
+        ) as client:
+            for last, address in enumerate(addresses, start=1 - len(addresses)):
+                url = httpx2.URL(uri).copy_with(host=address)
+                request = client.build_request(
+                    "POST", url, content=body, headers=headers,
+                    timeout=httpx2.Timeout(LIMIT_S, connect=_CONNECT_S),
+                    extensions={"sni_hostname": host},
+                )  # fmt: skip
+                try:
+                    response = await client.send(request, stream=True)
+                except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                    if last == 0:
+                        raise
+                    continue
+                await response.aclose()
+                return response.status_code
+        raise NotReached("the host has no address")
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        """Where the host is, only what may be gone to. Raises NotReached, OSError, ValueError."""
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        loopback = self.loopback and is_loopback_name(host)
+        allowed = [
+            address for address in addresses if may_go_to(address, internal=self.internal, loopback=loopback)
+        ]
+        if addresses and not allowed:
+            raise NotReached("the host is at an internal address")
+        return allowed[:_MOST_ADDRESSES]
+
+    def _context(self) -> "ssl.SSLContext":
+        if self._tls is None:
+            import ssl
+
+            self._tls = ssl.create_default_context()
+        return self._tls
