@@ -145,6 +145,20 @@ def test_an_app_asks_to_sign_out(look: Look, site: Site, visit: OpenVisitor, cal
     assert visitor.page.locator("#status").inner_text().strip() == "You are signed out."
 
 
+@every_look
+def test_an_app_asks_to_sign_out_by_a_bad_request(
+    look: Look, site: Site, visit: OpenVisitor, callback: Callback
+) -> None:
+    """S20, S21: what is wrong, and the way out all the same."""
+    visitor = visit(look)
+    visitor.sign_in(site.new_person(site.new_company()))
+    visitor.go("/oauth2/sessions/logout?id_token_hint=x")
+    assert visitor.heading() == "This app's request can't be used"
+    visitor.inspect("sign-out-of-flawed")
+    visitor.press("Sign out")
+    assert visitor.page.locator("#status").inner_text().strip() == "You are signed out."
+
+
 @in_looks(CLOSE_LOOKS[:1])
 def test_the_callback_may_lead_on(look: Look, site: Site, visit: OpenVisitor, callback: Callback) -> None:
     """Many an app's callback answers with a redirect, and to another origin."""

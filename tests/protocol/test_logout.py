@@ -47,6 +47,26 @@ def test_a50_everybody_else_makes_us_ask() -> None:
         assert isinstance(decide_logout(ASKED, replace(facts, confirmed=True)), EndSession)
 
 
+def test_a49_what_is_wrong_is_told_first() -> None:
+    """Whoever says yes then is signed out, and led nowhere."""
+    none, other_client = replace(FACTS, hint=None, client=None), replace(HINT, client_id="other")
+    elsewhere = replace(ASKED, post_logout_redirect_uri="https://evil.example")
+    for asked, facts, flaw in (
+        (ASKED, none, "hint"),
+        (replace(ASKED, post_logout_redirect_uri=None), none, "hint"),
+        (ASKED, replace(FACTS, hint=other_client), "hint"),
+        (replace(ASKED, client_id="other"), FACTS, "hint"),
+        (elsewhere, FACTS, "uri"),
+        (elsewhere, replace(FACTS, hint=replace(HINT, subject="bob")), "uri"),
+        (replace(ASKED, id_token_hint=None), none, None),
+        (ASKED, replace(FACTS, hint=replace(HINT, subject="bob")), None),
+    ):
+        assert decide_logout(asked, facts) == AskWhether(None, flaw)  # type: ignore[arg-type]
+        assert decide_logout(asked, replace(facts, confirmed=True)) == EndSession(None)
+        nobody = replace(facts, subject=None, session_id=None)
+        assert isinstance(decide_logout(asked, nobody), EndSession)
+
+
 def test_an_older_session_of_the_same_person_is_asked_and_led_back() -> None:
     """The hint says who they are, not that they want to leave."""
     facts = replace(FACTS, session_id="sid2")
@@ -72,15 +92,18 @@ def test_an_app_that_nobody_reviewed_leads_no_stranger_anywhere() -> None:
 def test_a49_nobody_is_led_to_what_is_not_proved_to_be_the_clients() -> None:
     """URI unregistered or changed; no hint or none of ours, another person's, another client's."""
     for uri in ("https://evil.example", f"{BYE}/", f"{BYE}?", f"{BYE}?x=2", f"{BYE}#", BYE.upper()):
-        assert decide_logout(replace(ASKED, post_logout_redirect_uri=uri), FACTS) == EndSession(None)
-    assert decide_logout(replace(ASKED, client_id="other"), FACTS) == AskWhether(None)
+        elsewhere = replace(ASKED, post_logout_redirect_uri=uri)
+        assert decide_logout(elsewhere, FACTS) == AskWhether(None, "uri")
+        assert decide_logout(elsewhere, replace(FACTS, confirmed=True)) == EndSession(None)
     for facts in (
         replace(FACTS, hint=None),
         replace(FACTS, hint=replace(HINT, subject="bob")),
         replace(FACTS, hint=replace(HINT, client_id="other")),
         replace(FACTS, client=None),
     ):
-        assert decide_logout(ASKED, facts) == AskWhether(None)
+        decided = decide_logout(ASKED, facts)
+        assert isinstance(decided, AskWhether)
+        assert decided.location is None
         assert decide_logout(ASKED, replace(facts, confirmed=True)) == EndSession(None)
     assert decide_logout(ASKED, replace(FACTS, client=replace(CLIENT, enabled=False))) == EndSession(None)
 

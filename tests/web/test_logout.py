@@ -13,6 +13,7 @@ from web.visitor import FORM_TYPE, Visitor, fields_of
 LOGOUT, CONFIRM = "/oauth2/sessions/logout", "/oauth2/sessions/logout/confirm"
 BYE = "https://app.example.com/bye"
 ASKED = "Sign out of Keygrove too?"
+FLAWS = {"hint": "not an ID token from here", "uri": "an address that it has not registered"}
 # The page holds the request again for its form, the ID token with it.
 HINTS = ("eyJ",)
 
@@ -64,16 +65,22 @@ def test_by_post_too(ana: Member, hint: str) -> None:
 
 @pytest.mark.parametrize("uri", ["https://evil.test/", f"{BYE}?x=1", f"{BYE}/", "javascript:alert(1)", ""])
 def test_a49_no_other_uri_is_led_to(ana: Member, hint: str, uri: str) -> None:
-    """Signed out they are, and stay here."""
-    away = ask(ana.browser, id_token_hint=hint, post_logout_redirect_uri=uri)
-    assert away.headers["location"] == "/sign-in?done=signed-out"
+    """They are told so, may sign out all the same, and stay here."""
+    page = ask(ana.browser, id_token_hint=hint, post_logout_redirect_uri=uri)
+    if uri:
+        assert page.status_code == 400
+        assert FLAWS["uri"] in page.text
+        assert is_signed_in(ana)
+        page = confirm(ana.browser, page)
+    assert page.headers["location"] == "/sign-in?done=signed-out"
+    assert not is_signed_in(ana)
 
 
 @pytest.mark.parametrize("kind", ["none", "alg-none", "another-app", "another-person", "another-client-id"])
 def test_a49_a_hint_that_proves_nothing(
     server: RunningServer, app: Connecting, ana: Member, bob: Member, hint: str, kind: str
 ) -> None:
-    """They are asked, and a yes leads nowhere else."""
+    """They are told what is wrong, if something is, and asked; a yes leads nowhere else."""
     body = hint.split(".")[1]
     hints = {
         "none": {},
@@ -83,7 +90,9 @@ def test_a49_a_hint_that_proves_nothing(
         "another-client-id": {"id_token_hint": hint, "client_id": new_app(server).app.client_id},
     }
     page = ask(ana.browser, **hints[kind], post_logout_redirect_uri=BYE)
-    assert ASKED in page.text
+    flaw = {"alg-none": "hint", "another-app": "uri", "another-client-id": "hint"}.get(kind)
+    assert page.status_code == (200 if flaw is None else 400)
+    assert (ASKED if flaw is None else FLAWS[flaw]) in page.text
     assert "app.example.com" not in page.text.partition("asked")[0]
     away = confirm(ana.browser, page)
     assert away.headers["location"] == "/sign-in?done=signed-out"
@@ -116,6 +125,19 @@ def test_an_older_session_of_the_same_person_asks_but_may_lead_back(
     assert ASKED in page.text
     assert "form-action 'self' https:;" in page.headers["content-security-policy"]
     assert confirm(ana.browser, page).headers["location"] == BYE
+
+
+@pytest.mark.parametrize("cookies", [True, False])
+def test_a_post_that_is_too_large_is_a_page(ana: Member, *, cookies: bool) -> None:
+    """It would not fit into an address; nobody is signed out, or told that they are."""
+    headers = {"Content-Type": FORM_TYPE} | ({} if cookies else {"Cookie": ""})
+    for length in (11_000, 100_000):
+        content = urlencode({"state": "s" * length}).encode()
+        answer = ana.browser.send("POST", LOGOUT, headers=headers, content=content)
+        assert answer.status_code == 400
+        assert "too large" in answer.text
+        assert "location" not in answer.headers
+    assert is_signed_in(ana)
 
 
 @pytest.mark.parametrize("query", ["state=1&state=2", "id_token_hint=%zz", "state=%00"])

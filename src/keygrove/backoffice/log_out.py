@@ -41,12 +41,14 @@ def _answer(request: Request, outcome: AskFirst | SignedOut | NotUnderstood | As
             if just_now:
                 end(response, request)
             return response
-        case AskFirst(visit, asked, location):
+        case AskFirst(visit, asked, location, flaw):
             response = page(
                 "sign_out_of",
                 visit_shell(request, visit),
                 "Sign out",
+                status=200 if flaw is None else 400,
                 asked=asked,
+                flaw=flaw,
                 return_to=destination(location) if location is not None else "",
             )
             if location is not None:

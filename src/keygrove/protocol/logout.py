@@ -1,6 +1,7 @@
 """RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): whether to ask, and where to go."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from keygrove.protocol.authorization import MAX_STATE_BYTES
 from keygrove.protocol.claims import HintedPerson
@@ -9,6 +10,9 @@ from keygrove.protocol.errors import InvalidRedirectUri
 from keygrove.protocol.message import Request, read_query_or_form
 from keygrove.protocol.redirect import check_redirect_uri
 from keygrove.protocol.response_mode import add_to_query
+
+# What is wrong with a request: its hint is no ID token of ours for this client, or its URI is not registered.
+Flaw = Literal["hint", "uri"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +42,13 @@ class LogoutFacts:
 
 @dataclass(frozen=True, slots=True)
 class AskWhether:
-    """Ask whether they want to sign out. `location` is where a yes will lead; None is a page of ours."""
+    """Ask whether they want to sign out. `location` is where a yes will lead; None is a page of ours.
+
+    With a `flaw` the page is an error page first, and a yes leads nowhere else.
+    """
 
     location: str | None
+    flaw: Flaw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +74,24 @@ def decide_logout(asked: LogoutRequest, facts: LogoutFacts) -> AskWhether | EndS
     """Decide what a request to sign out leads to.
 
     Only a hint of this very session proves that the client whose session it is has sent it; else any
-    page could sign people out, so they are asked (§2). Nobody signed in is signed out already.
+    page could sign people out, so they are asked (§2). So they are when the request is flawed: they learn
+    that it does not lead where the client wants. Nobody signed in is signed out already.
     """
     client = _client_of_hint(asked, facts)
+    flaw = _flaw(asked, client)
     location = _where_to(asked, facts, client)
     hint = facts.hint if client is not None else None
     proved = hint is not None and (hint.subject, hint.session_id) == (facts.subject, facts.session_id)
-    if facts.subject is None or facts.confirmed or proved:
+    if facts.subject is None or facts.confirmed or (proved and flaw is None):
         return EndSession(location)
-    return AskWhether(location)
+    return AskWhether(location, flaw)
+
+
+def _flaw(asked: LogoutRequest, client: Client | None) -> Flaw | None:
+    if client is None:
+        return None if asked.id_token_hint is None else "hint"
+    uri = asked.post_logout_redirect_uri
+    return None if uri is None or uri in client.post_logout_redirect_uris else "uri"
 
 
 def _client_of_hint(asked: LogoutRequest, facts: LogoutFacts) -> Client | None:

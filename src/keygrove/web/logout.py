@@ -6,8 +6,8 @@ from starlette.requests import Request as PageRequest
 
 from keygrove.endpoints.logout import log_out
 from keygrove.management import sign_in
-from keygrove.protocol.errors import OAuthError
-from keygrove.protocol.logout import EndSession
+from keygrove.protocol.errors import InvalidRequest, OAuthError
+from keygrove.protocol.logout import EndSession, Flaw
 from keygrove.protocol.message import Request, decode_form, read_form
 from keygrove.protocol.metadata import END_SESSION_PATH
 from keygrove.protocol.response_mode import encode
@@ -15,14 +15,21 @@ from keygrove.web.adapter import MAX_BODY_BYTES, address_of, read_body, request_
 from keygrove.web.forms import Form
 from keygrove.web.visits import Visit, brings_session, current, management, server
 
+# What is passed on in an address or held in a page, as much as at the authorization endpoint.
+_MAX_QUERY = 10 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class AskFirst:
-    """Ask this person. `asked` is the request again, for the form; a yes leads to `location`, if any."""
+    """Ask this person. `asked` is the request again, for the form; a yes leads to `location`, if any.
+
+    With a `flaw` say so first.
+    """
 
     visit: Visit
     asked: str = field(repr=False)
     location: str | None
+    flaw: Flaw | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,13 @@ async def _sign_out(
             request_id=visit.request_id,
         )
         return SignedOut(decision.location, just_now=True)
-    return AskFirst(
-        visit, _query(whole.body) if whole.method == "POST" else whole.query.decode(), decision.location
-    )
+    asked = _query(whole.body) if whole.method == "POST" else whole.query.decode()
+    return AskFirst(visit, asked, decision.location, decision.flaw)
 
 
 def _query(body: bytes) -> str:
-    """A form's parameters as a query. Raises InvalidRequest."""
-    return "&".join(encode({name: value}) for name, value in decode_form(body))
+    """A form's parameters as a query. Raises InvalidRequest, also when it is too long for one."""
+    query = "&".join(encode({name: value}) for name, value in decode_form(body))
+    if len(query) > _MAX_QUERY:
+        raise InvalidRequest("The request is too large.")
+    return query
