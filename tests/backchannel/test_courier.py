@@ -1,0 +1,323 @@
+"""Who is told of a sign-out, when, and how often: endpoints/backchannel_logout.py."""
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+import pytest
+
+from keygrove.app import House
+from keygrove.crypto.jose import verify
+from keygrove.endpoints.backchannel_logout import Courier, NotReached
+from keygrove.management import people, retention, sign_in
+from keygrove.management.context import OPERATOR
+from keygrove.protocol.grants.refresh_token import RefreshPolicy
+from keygrove.storage import apps, sessions
+from management.conftest import NOW, Clock, Journal
+from storage.granted import ANA, APP, add_companies_people_and_apps, add_grant, add_session, code_of
+from stores import Store
+
+pytestmark = pytest.mark.anyio
+PASSWORD = "another clearing in a forest"
+
+
+@dataclass(slots=True)
+class World:
+    """What apps answer, in turn and then the last one for ever; what they were sent."""
+
+    answers: list[int | str] = field(default_factory=lambda: [200])
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    at_once: Counter[str] = field(default_factory=Counter)
+    most_at_once: int = 0
+
+    async def send(self, uri: str, body: bytes) -> int:
+        """As `Outgoing.post_form` does it."""
+        form = parse_qs(body.decode(), strict_parsing=True)
+        self.sent.append((uri, form.pop("logout_token")[0]))
+        assert form == {}
+        self.at_once[uri] += 1
+        self.most_at_once = max(self.most_at_once, self.at_once.total())
+        if self.gate is not None:
+            await self.gate.wait()
+        self.at_once[uri] -= 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, str):
+            raise NotReached(answer)
+        return answer
+
+
+@pytest.fixture
+def world() -> World:
+    """The apps outside."""
+    return World()
+
+
+@pytest.fixture
+async def courier(house: House, world: World) -> Courier:
+    """Ana has a session in which she connected an app."""
+    await add_companies_people_and_apps(house.database)
+    await add_grant(house.database, created_at_s=int(NOW))
+    await add_session(house.database, "sid1", at_s=int(NOW))
+    return Courier(house.server, world.send)
+
+
+@pytest.fixture
+def journal(store: Store) -> Journal:
+    """What has been recorded."""
+    return Journal(store)
+
+
+async def end(house: House, digest: str = "session sid1") -> None:
+    """Sign Ana out."""
+    async with house.database.transaction() as tx:
+        assert await sessions.end(tx, digest, at_s=house.management.now())
+
+
+async def go_round(courier: Courier) -> None:
+    """One turn of the duty, and what it began."""
+    await courier.start_due()
+    await courier.finish()
+
+
+def left(store: Store) -> list[tuple[object, ...]]:
+    """What is still to be told: attempts, and in how many seconds."""
+    rows = store.query("select attempts, due_at_s from logout_notices order by sid, client_id")
+    return [(attempts, int(str(due_at_s)) - int(NOW)) for attempts, due_at_s in rows]
+
+
+async def test_the_token_is_signed_as_id_tokens_are(house: House, courier: Courier, world: World) -> None:
+    """RS256 with the current key, of its own type; each claim of §2.4."""
+    await go_round(courier)
+    assert world.sent == []
+    await end(house)
+    await go_round(courier)
+    ((uri, token),) = world.sent
+    assert uri == APP.backchannel_logout_uri
+    keys = house.keyring().public_keys(int(NOW))
+    claims = verify(token, keys, algorithms={"RS256"}, types=("logout+jwt",))
+    assert len(str(claims.pop("jti"))) > 20
+    assert claims == {
+        "iss": "https://issuer.example",
+        "sub": ANA.id,
+        "aud": APP.client_id,
+        "iat": int(NOW),
+        "exp": int(NOW) + 120,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+        "sid": "sid1",
+    }
+    await go_round(courier)
+    assert len(world.sent) == 1
+
+
+@pytest.mark.parametrize("how", ["sign out", "disabled", "another password", "somebody else signs in"])
+async def test_every_way_out_is_told(house: House, courier: Courier, world: World, how: str) -> None:
+    """Once, whatever ended the session."""
+    m = house.management
+    bea = await people.create(
+        m, OPERATOR, company_id=APP.company_id, email="cy@acme.example", password=PASSWORD
+    )
+    await people.set_password(m, OPERATOR, ANA.id, PASSWORD)
+    await go_round(courier)
+    world.sent.clear()
+
+    async def enter(email: str) -> sign_in.Session:
+        return (await sign_in.sign_in(m, email=email, password=PASSWORD, address="192.0.2.1")).session
+
+    session = await enter(ANA.email)
+    assert session.sid is not None
+    await add_grant(house.database, code_of("g2", session_id=session.sid))
+    who = {"address": "192.0.2.1", "request_id": "r1"}
+    match how:
+        case "sign out":
+            await sign_in.sign_out(m, session, **who)
+        case "disabled":
+            await people.disable(m, OPERATOR, ANA.id)
+        case "another password":
+            await people.set_password(m, OPERATOR, ANA.id, PASSWORD + "!")
+        case _:
+            await sign_in.change_over(m, session, await enter(bea.email), **who)
+    await go_round(courier)
+    assert [uri for uri, _ in world.sent] == [APP.backchannel_logout_uri]
+
+
+async def test_who_only_signs_in_again_stays_signed_in(house: House, courier: Courier, world: World) -> None:
+    """No app is told before the later session ends; then those of both are."""
+    m = house.management
+    await people.set_password(m, OPERATOR, ANA.id, PASSWORD)
+    await go_round(courier)
+    world.sent.clear()
+    who = {"address": "192.0.2.1", "request_id": "r1"}
+    entered = [
+        (await sign_in.sign_in(m, email=ANA.email, password=PASSWORD, address="192.0.2.1")).session
+        for _ in range(2)
+    ]
+    assert entered[0].sid is not None
+    await add_grant(house.database, code_of("g2", session_id=entered[0].sid))
+    await sign_in.change_over(m, entered[0], entered[1], **who)
+    await go_round(courier)
+    assert world.sent == []
+    await sign_in.sign_out(m, entered[1], **who)
+    await go_round(courier)
+    ((_, token),) = world.sent
+    claims = verify(token, house.keyring().public_keys(int(NOW)), algorithms={"RS256"}, types=("logout+jwt",))
+    assert claims["sid"] == entered[0].sid
+
+
+async def test_the_apps_of_the_longest_session_are_known_at_its_end(
+    house: House, courier: Courier, world: World, clock: Clock
+) -> None:
+    """A grant without refresh tokens gives nothing any more by then, and is kept all the same."""
+    clock.pass_by(sign_in.ABSOLUTE_S - 1)
+    await retention.forget(house.management, RefreshPolicy(idle_s=1, absolute_s=1))
+    await end(house)
+    await go_round(courier)
+    assert len(world.sent) == 1
+
+
+async def test_what_fails_is_tried_again_with_growing_pauses(
+    house: House, courier: Courier, world: World, clock: Clock, store: Store, journal: Journal
+) -> None:
+    """Four times in all, each with a fresh token; then given up, with a line for its maker."""
+    world.answers = ["no answer within 5 seconds", 302, 503, 404]
+    await end(house)
+    for attempt, pause_s in enumerate((10, 60, 600), start=1):
+        await go_round(courier)
+        assert left(store) == [(attempt, int(clock()) - int(NOW) + pause_s)]
+        clock.pass_by(pause_s - 1)
+        await go_round(courier)
+        assert len(world.sent) == attempt
+        clock.pass_by(1)
+    assert journal.lines("app.told_of_sign_out") == []
+    await go_round(courier)
+    assert left(store) == []
+    keys = house.keyring().public_keys(int(NOW))
+    claims = [verify(token, keys, algorithms={"RS256"}, types=("logout+jwt",)) for _, token in world.sent]
+    assert len({str(each["jti"]) for each in claims}) == 4
+    assert [each["iat"] for each in claims] == [int(NOW) + at for at in (0, 10, 70, 670)]
+    (line,) = journal.lines("app.told_of_sign_out")
+    assert (line["company_id"], line["target_id"], line["outcome"]) == (
+        APP.company_id,
+        APP.client_id,
+        "failed",
+    )
+    assert line["detail"] == {"reason": "it answered 404", "attempts": 4}
+
+
+@pytest.mark.parametrize("status", [200, 204, 400])
+async def test_an_answer_that_counts_ends_it(
+    house: House, courier: Courier, world: World, store: Store, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """400 is a refusal: logged, not repeated (§2.8)."""
+    caplog.set_level(logging.INFO, "keygrove.logout")
+    world.answers = [status]
+    await end(house)
+    await go_round(courier)
+    assert left(store) == []
+    levels = [record.levelno for record in caplog.records if record.name == "keygrove.logout"]
+    assert levels == [logging.WARNING if status == 400 else logging.INFO]
+
+
+async def test_an_app_that_is_suspended_meanwhile_is_not_told(
+    house: House, courier: Courier, world: World, store: Store
+) -> None:
+    """Nothing is sent where nobody wants it any more."""
+    await end(house)
+    async with house.database.transaction() as tx:
+        await apps.set_state(tx, APP.client_id, was="live", state="suspended", at_s=int(NOW))
+    await go_round(courier)
+    assert (world.sent, left(store)) == ([], [])
+
+
+async def test_an_address_of_older_rules_is_held_to_todays(
+    house: House, courier: Courier, world: World, store: Store
+) -> None:
+    """Whatever the row says."""
+    store.execute("update clients set backchannel_logout_uri = 'http://app.example/#x'")
+    await end(house)
+    await go_round(courier)
+    assert (world.sent, left(store)) == ([], [])
+
+
+async def test_one_of_many_workers_tells(house: House, courier: Courier, world: World) -> None:
+    """All look at the same moment; the app hears of it once."""
+    await end(house)
+    workers = [courier, *(Courier(house.server, world.send) for _ in range(5))]
+    await asyncio.gather(*(go_round(each) for each in workers))
+    assert len(world.sent) == 1
+
+
+async def test_a_worker_that_dies_over_it_is_replaced(
+    house: House, courier: Courier, world: World, clock: Clock
+) -> None:
+    """Its claim runs out after half a minute, and another one tells the app."""
+    await end(house)
+    world.gate = asyncio.Event()
+    await courier.start_due()
+    await asyncio.sleep(0)
+    another = Courier(house.server, world.send)
+    clock.pass_by(29)
+    await go_round(another)
+    assert len(world.sent) <= 1
+    clock.pass_by(1)
+    world.gate.set()
+    await go_round(another)
+    assert len(world.sent) == 2
+    await courier.finish()
+
+
+async def test_few_are_told_at_once_and_a_slow_app_holds_up_itself(
+    house: House, courier: Courier, world: World, store: Store
+) -> None:
+    """Two at a time of each app, four in all; the others wait for a later round."""
+    other = "https://other.example/told"
+    for number in range(2, 10):
+        await add_session(house.database, f"sid{number}", at_s=int(NOW))
+        await add_grant(house.database, code_of(f"g{number}", session_id=f"sid{number}"))
+        await end(house, f"session sid{number}")
+    world.gate = asyncio.Event()
+    for _ in range(5):
+        await courier.start_due()
+    await asyncio.sleep(0.2)
+    assert (world.most_at_once, len(world.sent)) == (2, 2)
+    store.execute(f"update clients set backchannel_logout_uri = '{other}' where client_id = 'app2'")  # noqa: S608
+    await add_session(house.database, "sid20", at_s=int(NOW))
+    await add_grant(house.database, code_of("g20", client_id="app2", session_id="sid20"))
+    await end(house, "session sid20")
+    await courier.start_due()
+    await asyncio.sleep(0.2)
+    assert [uri for uri, _ in world.sent][2:] == [other]
+    world.gate.set()
+    await courier.finish()
+    for _ in range(4):
+        await go_round(courier)
+    assert len(world.sent) == 9
+    assert left(store) == []
+
+
+async def test_a_fault_of_ours_leaves_the_row(
+    house: House, courier: Courier, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and somebody else tries when the claim has run out."""
+
+    async def fail(uri: str, body: bytes) -> int:
+        raise RuntimeError("a fault")
+
+    await end(house)
+    await go_round(Courier(house.server, fail))
+    assert left(store) == [(1, 30)]
+    assert "telling an app of a sign-out failed" in caplog.text
+
+
+async def test_no_token_is_in_the_log(
+    house: House, courier: Courier, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of whatever outcome."""
+    caplog.set_level(logging.DEBUG)
+    world.answers = ["refused", 500, 400]
+    await end(house)
+    await go_round(courier)
+    assert caplog.records
+    assert "eyJ" not in caplog.text + repr([vars(record) for record in caplog.records])
