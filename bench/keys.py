@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from keygrove.app import open_house
 from keygrove.config.loading import Config
 from keygrove.crypto.secrets import BASE62, new_client_id, new_client_secret
+from keygrove.house import open_house
 from keygrove.storage.database import Value
 
 AUDIENCE = "https://api.understory.io"

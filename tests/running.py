@@ -15,8 +15,8 @@ from typing import TypeVar
 import httpx2
 
 from beside import Beside
-from keygrove.app import House, open_house, prepare
 from keygrove.config.loading import load
+from keygrove.house import House, open_house, prepare
 from keygrove.management import companies, integrations, people
 from keygrove.management.context import OPERATOR, Management, Role
 from keygrove.storage.people import Person

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from keygrove.app import House, open_house, prepare
 from keygrove.config.loading import load
+from keygrove.house import House, open_house, prepare
 from management.conftest import Clock
 from stores import Store
 

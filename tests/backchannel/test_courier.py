@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from keygrove.app import House
 from keygrove.crypto.jose import verify
 from keygrove.endpoints.backchannel_logout import Courier, NotReached
+from keygrove.house import House
 from keygrove.management import people, retention, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.protocol.grants.refresh_token import RefreshPolicy

@@ -14,8 +14,8 @@ import httpx2
 
 from endpoints.asking import FORM, refused
 from hostile_rules import Rules
-from keygrove.app import House
 from keygrove.crypto.secrets import Digests, new_client_id, new_client_secret, new_code, new_grant_id
+from keygrove.house import House
 from keygrove.protocol.authorization_grant import AuthorizationGrant
 from keygrove.protocol.consent import Consent
 from keygrove.protocol.grants.authorization_code import AuthorizationCode

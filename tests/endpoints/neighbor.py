@@ -6,8 +6,8 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from endpoints.asking import FORM
-from keygrove.app import House
 from keygrove.endpoints.token import token
+from keygrove.house import House
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from keygrove.protocol.message import Request, Response
 from running import RunningServer

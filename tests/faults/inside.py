@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from keygrove.app import House, open_house
 from keygrove.config.loading import load
 from keygrove.endpoints.token import token
+from keygrove.house import House, open_house
 from keygrove.protocol.message import Request
 from running import AUDIENCE, Key
 

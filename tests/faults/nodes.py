@@ -18,8 +18,8 @@ from typing import Any
 
 import asyncpg
 
-from keygrove.app import prepare
 from keygrove.config.loading import load
+from keygrove.house import prepare
 from keygrove.storage.database import Row
 from keygrove.storage.opening import open_database
 from ports import free_port

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from keygrove.app import House, open_house
+from keygrove.house import House, open_house
 from keygrove.config.loading import load
 from keygrove.endpoints.token import token
 from keygrove.management import integrations, signing_keys

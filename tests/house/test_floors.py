@@ -7,7 +7,7 @@ import pytest
 
 from house.tree import ROOT, Module, modules
 
-ROOF = {"app", "cli", "config", "demo", "logs", "upkeep"}
+ROOF = {"app", "cli", "config", "demo", "house", "logs", "upkeep"}
 EVERYTHING = {
     "protocol", "crypto", "storage", "endpoints", "management", "web", "backoffice", "api", "sdk", *ROOF,
 }  # fmt: skip
@@ -118,6 +118,7 @@ def test_only_the_schema_knows_alembic() -> None:
     ("start", "absent"),
     [
         ("keygrove.endpoints.token", ["fastapi", "starlette", "pydantic", "alembic", "sqlalchemy", "typer"]),
+        ("keygrove.house", ["starlette", "jinja2", "fastapi", "uvicorn", "alembic", "httpx2"]),
         ("keygrove.app", ["alembic", "sqlalchemy", "typer", "fastapi", "httpx2"]),
         (
             "keygrove.cli.main",

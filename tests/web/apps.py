@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
-from keygrove.app import House
 from keygrove.crypto.secrets import new_client_id, new_client_secret
+from keygrove.house import House
 from keygrove.protocol.grants.authorization_code import AuthorizationCode
 from keygrove.protocol.scope import Scope
 from keygrove.storage import apps, consents, grants

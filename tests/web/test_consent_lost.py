@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from keygrove.app import House
+from keygrove.house import House
 from keygrove.management import people
 from keygrove.management.context import OPERATOR
 from keygrove.storage import apps

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from keygrove.app import House, open_house, prepare
 from keygrove.config.loading import load
+from keygrove.house import House, open_house, prepare
 from keygrove.management import companies, people, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.management.errors import Invalid, Throttled

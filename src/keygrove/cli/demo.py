@@ -145,7 +145,7 @@ def _seeded(environ: Mapping[str, str], folder: Path, places: Places) -> "Creden
     import asyncio
     import logging
 
-    from keygrove.app import open_house, prepare
+    from keygrove.house import open_house, prepare
     from keygrove.config.loading import load
     from keygrove.demo.seed import DemoDamaged, seed
 

@@ -84,7 +84,7 @@ def _set_limits() -> None:
 
 async def _prepare(settings: "Config", as_json: bool) -> None:
     """Get the database and keys ready, and tell the set-up link when nobody can sign in yet."""
-    from keygrove.app import open_house, prepare
+    from keygrove.house import open_house, prepare
     from keygrove.management import setup
 
     await prepare(settings)

@@ -9,7 +9,7 @@ from keygrove.cli.output import CommandFailed, Json, members, show, table, time_
 from keygrove.cli.work import with_house, with_management
 
 if TYPE_CHECKING:
-    from keygrove.app import House
+    from keygrove.house import House
     from keygrove.management.signing_keys import KeyListing, Revocation, Rotation
 
 commands = typer.Typer(

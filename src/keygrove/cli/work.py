@@ -8,8 +8,8 @@ from keygrove.cli.output import CommandFailed
 from keygrove.cli.place import configuration
 
 if TYPE_CHECKING:
-    from keygrove.app import House
     from keygrove.config.loading import Config
+    from keygrove.house import House
     from keygrove.management.companies import Company
     from keygrove.management.context import Management
 
@@ -33,7 +33,7 @@ def with_house(work: "Callable[[House], Awaitable[T]]", *, create: bool = True) 
     import asyncio
     import logging
 
-    from keygrove import app
+    from keygrove.house import open_house, prepare
 
     # Commands print results; the log of what happens on the way is for servers.
     logging.disable(logging.WARNING)
@@ -42,8 +42,8 @@ def with_house(work: "Callable[[House], Awaitable[T]]", *, create: bool = True) 
         settings = configuration()
         if not create:
             await _refuse_nothing(settings)
-        await app.prepare(settings)
-        house = await app.open_house(settings)
+        await prepare(settings)
+        house = await open_house(settings)
         try:
             return await work(house)
         finally:
