@@ -16,11 +16,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from keygrove.house import House, open_house
 from keygrove.config.loading import load
 from keygrove.endpoints.token import token
-from keygrove.management import integrations, signing_keys
+from keygrove.house import House, open_house
+from keygrove.management import integrations, sign_in, signing_keys
 from keygrove.management.context import OPERATOR
+from keygrove.management.creations import FormUsed
 from keygrove.protocol.message import Request
 from keygrove.storage import sqlite
 
@@ -84,8 +85,8 @@ async def create(house: House, order: dict[str, Any]) -> None:
             form_token=order["name"],
         )
         say(made=made.key.client_id)
-    except integrations.AlreadyCreated as earlier:
-        say(made=earlier.key.client_id)
+    except FormUsed as earlier:
+        say(made=earlier.made.client_id)
 
 
 async def remove(house: House, order: dict[str, Any]) -> None:
@@ -106,6 +107,14 @@ async def rotate(house: House, order: dict[str, Any]) -> None:
     say(rotated=rotation.key.kid)
 
 
+async def sign_out(house: House, order: dict[str, Any]) -> None:
+    """End a session."""
+    session = await sign_in.find_session(house.management, order["token"])
+    assert session is not None
+    await sign_in.sign_out(house.management, session, address="127.0.0.1", request_id="r1")
+    say(signed_out=session.sid)
+
+
 async def ask(house: House, order: dict[str, Any]) -> None:
     """Ask the token endpoint, past HTTP, at the second `now`; the answer is said when it would be sent."""
     request = Request(
@@ -122,6 +131,7 @@ ACTS: dict[str, Callable[[House, dict[str, Any]], Awaitable[None]]] = {
     "create": create,
     "remove": remove,
     "rotate": rotate,
+    "sign_out": sign_out,
     "ask": ask,
 }
 
