@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from backchannel.receiver import Receiver, opened, receiving
-from keygrove.app import House
+from keygrove.house import House
 from keygrove.management import people
 from keygrove.management.context import OPERATOR
 from running import RunningServer
