@@ -15,14 +15,6 @@ CREATE = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A folder with a company named Acme."""
-    shell = Shell(tmp_path)
-    shell.value("company", "create", "Acme")
-    return shell
-
-
 def test_a_live_app_is_one_command_and_its_secret_is_printed_once(shell: Shell) -> None:
     """Everything else can be seen again."""
     made = shell.value(*CREATE, "--live", "--reason", "booking.read=Shows what was booked.")
@@ -76,13 +68,10 @@ def test_an_app_is_reviewed_changed_and_removed(shell: Shell) -> None:
     client_id = made["client_id"]
     assert (made["state"], made["require_pkce"]) == ("draft", False)
     assert made["optional_permissions"] == ["email"]
-    assert shell.value("app", "approve", client_id)["state"] == "live"
-    assert shell.error("app", "approve", client_id) == (
-        1,
-        "keygrove: state: The app is live. Nothing was changed.",
-    )
+    draft = shell.error("app", "approve", client_id)
+    assert draft == (1, "keygrove: state: The app is a draft. Nothing was changed.")
     changed = shell.value("app", "update", client_id, "--name", "Tides", "--permission", "event.read")
-    assert (changed["name"], changed["permissions"], changed["state"]) == ("Tides", ["event.read"], "live")
+    assert (changed["name"], changed["permissions"], changed["state"]) == ("Tides", ["event.read"], "draft")
     assert changed["redirect_uris"] == made["redirect_uris"]
     assert shell.value("app", "suspend", client_id)["state"] == "suspended"
     assert "works again" in shell.run("app", "resume", client_id).stdout
@@ -91,6 +80,68 @@ def test_an_app_is_reviewed_changed_and_removed(shell: Shell) -> None:
     assert renewed["client_secret"] != made["client_secret"]
     assert shell.value("app", "remove", client_id, "--yes") == {"client_id": client_id, "removed": True}
     assert shell.error("app", "show", client_id) == (1, "keygrove: There is no such app.")
+
+
+def test_an_operator_approves_what_they_looked_at(shell: Shell) -> None:
+    """The list and the app name it; whoever approves reads once more what that is."""
+    made = shell.value(*CREATE, "--reason", "booking.read=Shows what was booked.", *REVIEWED)
+    client_id = made["client_id"]
+    assert shell.value("app", "submit", client_id)["state"] == "in_review"
+    waiting = shell.run("app", "list", "--state", "in_review").stdout
+    seen = shell.value("app", "show", client_id)
+    assert seen["revision"] in waiting
+    assert seen["submitted_at"] in waiting
+    shell.value("app", "update", client_id, "--tos-uri", "https://w.example/other")
+    code, line = shell.error("app", "approve", client_id, seen["revision"])
+    now = shell.value("app", "show", client_id)["revision"]
+    assert (code, now in line, "Look at it again." in line) == (1, True, True)
+    shown = shell.run("app", "approve", client_id, now).stdout
+    assert shown.startswith("You approved this, and every company can connect it:")
+    assert "booking.read: Shows what was booked." in shown
+    assert shell.error("app", "approve", client_id) == (
+        1,
+        "keygrove: state: The app is live. Nothing was changed.",
+    )
+
+
+def test_whatever_create_says_update_changes(shell: Shell, tmp_path: Path) -> None:
+    """One thing at a time; an empty text takes away what may be left out."""
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps({"keys": [ECKey.generate_key("P-256", {"kid": "k1"}).as_dict(private=False)]}))
+    made = shell.value(*CREATE, "--jwks", str(keys), "--optional-permission", "email")
+    keys.write_text(json.dumps({"keys": [ECKey.generate_key("P-256", {"kid": "k2"}).as_dict(private=False)]}))
+    given = {
+        "--redirect-uri": ("redirect_uris", ["https://w.example/2"]),
+        "--post-logout-redirect-uri": ("post_logout_redirect_uris", ["https://w.example/bye"]),
+        "--backchannel-logout-uri": ("backchannel_logout_uri", "https://w.example/out"),
+        "--description": ("description", "Sells tours."),
+        "--logo-uri": ("logo_uri", "https://w.example/logo.svg"),
+        "--policy-uri": ("policy_uri", "https://w.example/privacy"),
+        "--tos-uri": ("tos_uri", "https://w.example/terms"),
+        "--owner": ("owner", "Waves"),
+        "--contact-email": ("contact_email", "apps@w.example"),
+    }
+    options = [
+        word
+        for option, (_, value) in given.items()
+        for word in (option, value if isinstance(value, str) else value[0])
+    ]
+    more = (
+        "--jwks",
+        str(keys),
+        "--pkce-optional",
+        "--reason",
+        "profile=Greets you.",
+        "--permission",
+        "profile",
+    )
+    changed = shell.value("app", "update", made["client_id"], *options, *more)
+    assert {member: changed[member] for member, _ in given.values()} == dict(given.values())
+    assert (changed["require_pkce"], changed["reasons"]) == (False, {"profile": "Greets you."})
+    assert (changed["permissions"], changed["optional_permissions"]) == (["profile"], ["email"])
+    assert "k2" in shell.run("app", "show", made["client_id"]).stdout
+    bare = shell.value("app", "update", made["client_id"], "--tos-uri", "", "--post-logout-redirect-uri", "")
+    assert (bare["tos_uri"], bare["post_logout_redirect_uris"]) == (None, [])
 
 
 def test_a_credential_of_an_api_is_made_listed_and_removed(shell: Shell) -> None:

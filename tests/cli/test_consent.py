@@ -3,21 +3,12 @@
 import os
 import pty
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from cli.command import KEYGROVE, Shell
 
 COMMANDS = {"key": ("key", "remove"), "signing key": ("signing-key", "revoke")}
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A folder with one company."""
-    made = Shell(tmp_path)
-    made.value("company", "create", "Acme")
-    return made
 
 
 def victim(shell: Shell, case: str) -> str:

@@ -1,5 +1,6 @@
 """Permissions that keys hold and the catalogue no longer offers: told by `serve` and `config check`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,18 @@ HELD = [
 EVENT = "keys hold a permission that the catalogue no longer offers"
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+@pytest.fixture(scope="module")
+def shell(acme: Shell, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A folder with four keys, whose catalogue has lost the bookings since."""
-    made = Shell(tmp_path)
+    made = Shell(Path(shutil.copytree(acme.folder, tmp_path_factory.mktemp("dropped") / "here")))
     assert made.run("init").returncode == 0
-    made.value("company", "create", "Acme")
     for number, scopes in enumerate(
         ("booking.read", "booking.read", "booking.write", "event.read", "booking.read")
     ):
         command = ("key", "create", "--company", "acme", "--name", f"Key {number}", "--permission", scopes)
         last = made.value(*command)
     made.value("key", "remove", last["client_id"], "--yes")
-    file = tmp_path / "keygrove.toml"
+    file = made.folder / "keygrove.toml"
     kept = [part for part in file.read_text().split("\n\n") if '"booking.read"' not in part]
     file.write_text("\n\n".join(kept))
     return made

@@ -11,10 +11,8 @@ ADDRESS = "a@acme.example"
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(shell: Shell) -> Shell:
     """A company with one person."""
-    shell = Shell(tmp_path)
-    shell.value("company", "create", "Acme")
     shell.value("person", "create", "--company", "acme", "--email", ADDRESS)
     return shell
 

@@ -1,22 +1,11 @@
 """`keygrove signing-key`: what it prints, for people and as JSON, and how it fails."""
 
 import re
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from cli.command import Shell
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A folder with a new database."""
-    made = Shell(tmp_path)
-    made.value("migrate")
-    return made
 
 
 def keys(shell: Shell) -> list[dict[str, Any]]:
