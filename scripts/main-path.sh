@@ -13,7 +13,8 @@ trap 'rm -rf "$answer"' EXIT
 # Python reads JSON: it is there in any case.
 python=$root/.venv/bin/python
 json() { "$python" -c 'import json, sys; value = json.load(open(sys.argv[1])); print(eval(sys.argv[2], {"value": value}))' "$1" "$2"; }
-keygrove() { KEYGROVE_DATA_DIR=$demo KEYGROVE_ISSUER=$issuer "$root/.venv/bin/keygrove" "$@"; }
+# The demo's folder has its own configuration, which no other file or variable may stand in for.
+keygrove() { KEYGROVE_CONFIG='' KEYGROVE_DATA_DIR=$demo KEYGROVE_ISSUER=$issuer "$root/.venv/bin/keygrove" "$@"; }
 ok() { printf 'ok    %s\n' "$1"; }
 fail() { printf 'FAIL  %s\n' "$1" >&2; sed 's/^/      /' "$answer/head" "$answer/body" >&2; exit 1; }
 

@@ -38,6 +38,14 @@ class Demo:
 
 
 Ports = tuple[int, int, int]
+# As somebody leaves it who wrote their own after `keygrove init`.
+BESIDE = """
+issuer = "https://auth.example.com"
+database = "postgresql://nobody@127.0.0.1:1/none"
+[[api]]
+audience = "https://other.example"
+name = "Other"
+"""
 
 
 def free_ports() -> Ports:
@@ -67,13 +75,20 @@ def running_demo(folder: Path, ports: Ports, *arguments: str) -> Iterator[Demo]:
 
 
 def test_the_main_path_works_and_a_second_run_shows_the_same(tmp_path: Path) -> None:
-    """All processes are real; Ctrl-C ends them with exit code 0 and no trace."""
+    """All processes are real; Ctrl-C ends them with exit code 0 and no trace.
+
+    A configuration that lies beside is another installation's, and changes nothing.
+    """
     ports = free_ports()
+    (tmp_path / "keygrove.toml").write_text(BESIDE)
     with running_demo(tmp_path, ports, "--json") as first:
         settings = {**os.environ, "ISSUER": first.shown["issuer"], "API": first.shown["api"]}
         script = [str(ROOT / "scripts" / "main-path.sh"), str(tmp_path / ".demo")]
         walked = subprocess.run(script, env=settings, capture_output=True, text=True, timeout=60, check=False)
         assert walked.returncode == 0, walked.stdout + walked.stderr
+        checked = Shell(tmp_path).value("--data-dir", ".demo", "config", "check")["settings"]
+        assert checked["issuer"] == {"value": first.shown["issuer"], "source": ".demo/keygrove.toml:2"}
+        assert Shell(tmp_path).value("--data-dir", ".demo", "key", "list", "--company", "acme")
         token = subprocess.run(first.shown["token_command"], shell=True, capture_output=True, check=True)  # noqa: S602
         access = json.loads(token.stdout)["access_token"]
         call = first.shown["api_command"].replace("ACCESS_TOKEN", access)
@@ -170,7 +185,7 @@ def test_a_process_that_dies_ends_the_demo(tmp_path: Path) -> None:
     """With the name of its log."""
     with running_demo(tmp_path, free_ports()) as demo:
         listed = subprocess.run(
-            ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True
         ).stdout
         pids = {int(line.split()[0]): line for line in listed.splitlines()}
         (api,) = [pid for pid in demo.children() if "keygrove.demo.api" in pids.get(pid, "")]

@@ -102,15 +102,22 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
 
 
 def test_the_file_is_named_or_here_or_in_the_data_folder(tmp_path: Path) -> None:
-    """KEYGROVE_CONFIG goes before ./keygrove.toml, and that before the data folder's."""
-    named, data = tmp_path / "named.toml", tmp_path / "data"
+    """KEYGROVE_CONFIG goes before all; a data folder that is named before here, and here before another."""
+    named, data, usual = tmp_path / "named.toml", tmp_path / "data", tmp_path / ".keygrove"
     data.mkdir()
+    usual.mkdir()
     named.write_text("port = 1001")
     (data / "keygrove.toml").write_text("port = 1003")
     environ = {"KEYGROVE_DATA_DIR": str(data)}
-    assert load({}, environ, tmp_path).port == 1003
+    (usual / "keygrove.toml").write_text("port = 1004")
+    assert load({}, {}, tmp_path).port == 1004
     write(tmp_path, "port = 1002")
+    assert load({}, {}, tmp_path).port == 1002
+    assert load({}, environ, tmp_path).port == 1003
+    assert load({"data_dir": data}, {}, tmp_path).port == 1003
+    (data / "keygrove.toml").unlink()
     assert load({}, environ, tmp_path).port == 1002
+    (data / "keygrove.toml").write_text("port = 1003")
     assert load({}, environ | {"KEYGROVE_CONFIG": str(named)}, tmp_path).port == 1001
 
 

@@ -61,14 +61,11 @@ def demo(
     for taken in (port, api_port, app_port):
         _refuse_taken_port(taken, another)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_configuration(folder, issuer=places.issuer, port=port)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
     serving = {
         **environ,
         "KEYGROVE_DATA_DIR": str(folder),
-        "KEYGROVE_ISSUER": places.issuer,
-        "KEYGROVE_PORT": str(port),
-        "KEYGROVE_WORKERS": "2",
-        "KEYGROVE_PLATFORM_NAME": "Understory",
     }
     load(environ=serving, folder=folder)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
@@ -83,6 +80,20 @@ def demo(
         if _wait_until_ready(children, {name: url for name, (_, _, url) in commands.items()}, folder):
             _tell(credentials, places, data_dir, as_json)
             _wait_for_the_end(children, folder)
+
+
+def _write_configuration(folder: Path, *, issuer: str, port: int) -> None:
+    """What the demo runs with, for the command line too: it reads the file of the folder it is told."""
+    from keygrove.config.sources import FILE_NAME
+
+    lines = (
+        "# Written by `keygrove demo` whenever it starts. `keygrove --data-dir` with this folder reads it.",
+        f"issuer = {json.dumps(issuer)}",
+        f"port = {port}",
+        "workers = 2",
+        'platform_name = "Understory"',
+    )
+    (folder / FILE_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +156,9 @@ def _seeded(environ: Mapping[str, str], folder: Path, places: Places) -> "Creden
     import asyncio
     import logging
 
-    from keygrove.house import open_house, prepare
     from keygrove.config.loading import load
     from keygrove.demo.seed import DemoDamaged, seed
+    from keygrove.house import open_house, prepare
 
     logging.disable(logging.WARNING)
 

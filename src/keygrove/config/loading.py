@@ -131,7 +131,8 @@ def read(
 def _file_entries(named: str, folder: Path, above: Entries, faults: list[Fault]) -> Entries:
     entry = above.get(("data_dir",))
     data_dir = folder / (str(entry.value) if entry else _DEFAULTS["data_dir"])
-    file = find_file(named, folder, data_dir)
+    # Who names a data folder means the installation whose it is, whatever lies in the current folder.
+    file = find_file(named, folder, (data_dir, folder) if entry else (folder, data_dir))
     entries = from_file(file, folder, faults) if file else {}
     for at, found in list(entries.items()):
         if any(at == (setting.name,) and setting.secret for setting in SETTINGS):

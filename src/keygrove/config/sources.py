@@ -7,7 +7,7 @@ a later source replaces single values of an earlier one, and every fault can say
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +53,11 @@ class Entry:
 Entries = dict[ConfigPath, Entry]
 
 
-def find_file(named: str, folder: Path, data_dir: Path) -> Path | None:
-    """The file to read: the named one, else keygrove.toml here or in the data folder; None if none is."""
+def find_file(named: str, folder: Path, places: Iterable[Path]) -> Path | None:
+    """The file to read: the named one, else the first keygrove.toml in these places; None if none is."""
     if named:
         return folder / named
-    for candidate in (folder / FILE_NAME, data_dir / FILE_NAME):
-        if candidate.exists():
-            return candidate
-    return None
+    return next((place / FILE_NAME for place in places if (place / FILE_NAME).exists()), None)
 
 
 def from_file(path: Path, folder: Path, faults: list[Fault]) -> Entries:
