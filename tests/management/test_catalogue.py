@@ -45,6 +45,15 @@ def test_writing_brings_reading_along() -> None:
     assert api.as_api().scopes == frozenset(SAMPLE.scopes())
 
 
+def test_a_sensitive_permission_is_so_at_every_level() -> None:
+    """As the protocol knows it: by scope."""
+    (api,) = SAMPLE.apis
+    assert api.as_api().sensitive == {"order.read"}
+    webhooks = replace(api.permissions[-1], sensitive=True)
+    changed = replace(api, permissions=(webhooks,))
+    assert changed.as_api().sensitive == {"webhook.read", "webhook.write"}
+
+
 def test_rs256_is_always_among_the_algorithms() -> None:
     """OpenID Connect Discovery §3 demands it, whatever the APIs choose."""
     (api,) = SAMPLE.apis

@@ -6,6 +6,7 @@ from keygrove.protocol.authorization import AuthorizationRequest
 from keygrove.protocol.authorization_grant import AuthorizationGrant
 from keygrove.protocol.claims import HintedPerson
 from keygrove.protocol.consent import (
+    SENSITIVE_WITHIN_S,
     AskConsent,
     ChooseCompany,
     CompanyChoice,
@@ -24,7 +25,9 @@ from keygrove.protocol.scope import Scope
 from protocol.asking import APP, AUDIENCE, CALLBACK, CHALLENGE, ask
 
 NOW = 1_700_000_000
-ANA = SignedIn(subject="ana", auth_time=NOW - 100, amr=("pwd",), acr="1", session_id="sid1")
+ANA = SignedIn(
+    subject="ana", auth_time=NOW - 100, proved_at=NOW - 100, amr=("pwd",), acr="1", session_id="sid1"
+)
 EVERYTHING = frozenset({"openid", "booking.read"})
 ACME = CompanyChoice("acme", may_grant=True)
 BETA = CompanyChoice("beta", may_grant=True)
@@ -214,6 +217,60 @@ class TestSigningIn:
         assert isinstance(decide(ask(acr_values="9"), CONNECTED), Grant)
 
 
+class TestSensitiveScope:
+    """What is given only by somebody who is surely who they are: a step-up of our own (RFC 9470 §1)."""
+
+    LONG_AGO = replace(ANA, proved_at=NOW - SENSITIVE_WITHIN_S - 1)
+    NEWLY = replace(ANA, session_id="sid2", auth_time=NOW, proved_at=NOW)
+    WRITE = Interaction(allowed=Consent("ana", "acme", EVERYTHING | {"booking.write"}))
+
+    @staticmethod
+    def ask(**changes: str | None) -> AuthorizationRequest:
+        """Ask for what is sensitive of this API, to write."""
+        asked = ask(**{"scope": "openid booking.read booking.write", **changes})
+        return replace(asked, api=replace(asked.api, sensitive=frozenset({"booking.write"})))
+
+    def test_it_is_asked_of_somebody_who_proved_lately_who_they_are(self) -> None:
+        """To the second; a session that was confirmed is as good as a new one."""
+        decision = decide(self.ask(), CONNECTED, signed_in=self.LONG_AGO)
+        assert decision == SignIn("sensitive scope")
+        confirmed = replace(ANA, auth_time=1, proved_at=NOW - SENSITIVE_WITHIN_S)
+        for person in (confirmed, ANA, self.NEWLY):
+            assert isinstance(decide(self.ask(), CONNECTED, signed_in=person), AskConsent)
+
+    def test_after_signing_in_one_goes_on(self) -> None:
+        """However long it takes from there: nobody is sent round in a circle."""
+        slow = replace(self.LONG_AGO, auth_time=NOW - 1000)
+        assert isinstance(decide(self.ask(), signed_in=slow, done=SIGNED_IN), AskConsent)
+        allowed = replace(self.WRITE, signed_in="sid1")
+        assert isinstance(decide(self.ask(), signed_in=slow, done=allowed), Grant)
+        elsewhere = replace(allowed, signed_in="sid2")
+        assert decide(self.ask(), signed_in=slow, done=elsewhere) == SignIn("sensitive scope")
+
+    def test_a_yes_counts_after_the_sign_in_too(self) -> None:
+        """Where the sign-in was forgotten while the page was open, or the app disconnected."""
+        assert decide(self.ask(), signed_in=self.LONG_AGO, done=self.WRITE) == SignIn("sensitive scope")
+        again = replace(self.WRITE, signed_in="sid2")
+        assert isinstance(decide(self.ask(), signed_in=self.NEWLY, done=again), Grant)
+
+    def test_what_is_allowed_already_needs_none(self) -> None:
+        """Nor does what is not sensitive, or is optional and not asked about."""
+        wide = replace(CONNECTED, allowed=EVERYTHING | {"booking.write"})
+        assert isinstance(decide(self.ask(), wide, signed_in=self.LONG_AGO), Grant)
+        assert isinstance(decide(self.ask(prompt="consent"), wide, signed_in=self.LONG_AGO), AskConsent)
+        assert isinstance(decide(self.ask(scope="openid booking.read"), signed_in=self.LONG_AGO), AskConsent)
+        asked = self.ask()
+        optional = replace(asked, client=replace(asked.client, optional_scope=Scope(("booking.write",))))
+        assert isinstance(decide(optional, CONNECTED, signed_in=self.LONG_AGO), Grant)
+        assert isinstance(decide(optional, signed_in=self.LONG_AGO), SignIn)
+
+    def test_with_prompt_none_the_sign_in_is_what_is_missing(self) -> None:
+        """OIDC Core §3.1.2.6; of somebody who proved it lately, the consent is."""
+        silent = self.ask(prompt="none")
+        assert denied(decide(silent, CONNECTED, signed_in=self.LONG_AGO)) == "login_required"
+        assert denied(decide(silent, CONNECTED)) == "consent_required"
+
+
 class TestCompany:
     """For which company: the person's choice, within what their role may do."""
 
@@ -249,7 +306,7 @@ class TestConsent:
     """What is allowed: RFC 6749 §3.3 and §10.12, OIDC Core §3.1.2.4 and §11."""
 
     def test_a43_what_is_new_is_asked_for_and_marked(self) -> None:
-        """All of it is shown; afterwards the consent has old and new."""
+        """All of it is shown; the new consent is what was shown, and nothing that was allowed besides."""
         asked = ask(scope="openid booking.read booking.write")
         decision = decide(asked, CONNECTED)
         assert decision == AskConsent("acme", asked.scope, ("booking.write",))
@@ -259,7 +316,17 @@ class TestConsent:
         wholly = Interaction(allowed=Consent("ana", "acme", EVERYTHING | {"booking.write", "event.read"}))
         granted = decide(asked, kept, done=wholly)
         assert isinstance(granted, Grant)
-        assert granted.consent == Consent("ana", "acme", EVERYTHING | {"profile", "booking.write"})
+        assert granted.consent == Consent("ana", "acme", EVERYTHING | {"booking.write"})
+
+    def test_a_yes_never_brings_back_what_was_taken_back_meanwhile(self) -> None:
+        """The app was disconnected while the page was open; nor does it give what was left out elsewhere."""
+        optional = replace(APP, optional_scope=Scope(("event.read",)))
+        asked = ask(optional, scope="openid booking.read event.read")
+        for choice in (ACME, replace(CONNECTED, allowed=EVERYTHING | {"event.read", "profile"})):
+            granted = decide(asked, choice, done=ALLOWED)
+            assert isinstance(granted, Grant)
+            assert granted.consent == ALLOWED.allowed
+            assert str(granted.code.grant.scope) == "openid booking.read"
 
     def test_what_somebody_else_allowed_or_for_another_company_does_not_count(self) -> None:
         """Two tabs, two people, two companies."""

@@ -109,3 +109,19 @@ async def test_consents_given_at_once_are_all_kept(nodes: list[Database]) -> Non
         async with nodes[0].transaction() as tx:
             allowed = await consents.of_person(tx, APP.client_id, person.id)
         assert set(scopes) <= allowed[ACME.id]
+
+
+async def test_what_is_withdrawn_meanwhile_does_not_come_back(nodes: list[Database]) -> None:
+    """Whichever comes first, the yes or the end: nothing is left of what was allowed before."""
+    for number in range(RIVALS):
+        await give(nodes[0], ANA.id, "earlier")
+
+        async def withdraw(database: Database) -> None:
+            async with database.transaction() as tx:
+                await consents.withdraw(tx, APP.client_id, ACME.id)
+
+        await asyncio.gather(withdraw(nodes[0]), give(nodes[1], ANA.id, f"s{number}"))
+        async with nodes[0].transaction() as tx:
+            allowed = await consents.of_person(tx, APP.client_id, ANA.id)
+        assert allowed.get(ACME.id) in (None, frozenset({f"s{number}"}))
+        await withdraw(nodes[0])

@@ -249,6 +249,8 @@ class TestConsents:
                 MAKER.id: elsewhere.scopes,
             }
             assert await consents.of_person(tx, "app3", ANA.id) == {}
+            assert await consents.of_company(tx, "app1", ACME.id) == CONSENT.scopes | more.scopes | bea.scopes
+            assert await consents.of_company(tx, "app3", ACME.id) == frozenset()
             assert await consents.withdraw(tx, "app1", ACME.id) == 2
             assert await consents.withdraw(tx, "app1", ACME.id) == 0
             assert await consents.of_person(tx, "app1", ANA.id) == {MAKER.id: elsewhere.scopes}

@@ -268,6 +268,25 @@ def test_a43_more_than_was_allowed_is_asked_for_again(
     assert allowed_for(server, app, ana.person.id) == {ana.company.id: READ | {"event.read"}}
 
 
+def test_the_page_says_what_the_app_keeps_besides(
+    server: RunningServer, rules: Rules, app: Connecting, ana: Member
+) -> None:
+    """What it can change already is not called impossible, whoever of the company allowed it."""
+    page = consent_of(app.send(ana.browser, scope="openid event.read"))
+    assert "Create or change anything" in page.text
+    assert "lets it do more already" not in page.text
+    go_on(ana.browser, app.send(ana.browser, scope="openid booking.read booking.write"), "allow")
+    colleague = join(server, rules, company=ana.company)
+    for browser in (ana.browser, colleague.browser):
+        page = consent_of(app.send(browser, scope="openid event.read"))
+        assert "Create or change anything" not in page.text
+        assert "Create or change events" in page.text
+        assert (
+            f"{ana.company.name} lets it do more already, and that stays: read and write bookings."
+            in page.text
+        )
+
+
 def test_a43_a_registration_that_grew_meanwhile(server: RunningServer, app: Connecting, ana: Member) -> None:
     """A yes means what the page said: without `scope` the app gets all that it has, as it was shown."""
     page = consent_of(app.send(ana.browser, scope=None))

@@ -6,7 +6,8 @@ import pytest
 
 from keygrove.house import House
 from keygrove.management import people
-from keygrove.management.context import OPERATOR
+from keygrove.management.connected_apps import disconnect
+from keygrove.management.context import OPERATOR, Actor
 from keygrove.storage import apps
 from running import RunningServer
 from stores import store_at
@@ -72,6 +73,26 @@ def test_a42_what_is_lost_between_code_and_token(
     lose(server, ana, app)
     answer = app.redeem(code)
     assert answer.json()["error"] in ("invalid_grant", "invalid_client")
+
+
+def test_what_a_disconnect_took_back_is_not_restored(
+    server: RunningServer, app: Connecting, ana: Member
+) -> None:
+    """The page of another tab gives what it asked for, and nothing that was allowed before."""
+    earlier = "openid booking.read booking.write offline"
+    go_on(ana.browser, app.send(ana.browser, scope=earlier), "allow")
+    page = consent_of(app.send(ana.browser, scope="openid event.read"))
+    server.manage(lambda m: disconnect(m, _as_admin(ana), ana.company.id, app.app.client_id))
+    assert allowed_for(server, app, ana.person.id) == {}
+    code = answer_of(go_on(ana.browser, page, "allow"))["code"]
+    assert allowed_for(server, app, ana.person.id) == {ana.company.id: frozenset({"openid", "event.read"})}
+    assert app.redeem(code).json()["scope"] == "openid event.read"
+
+
+def _as_admin(member: Member) -> Actor:
+    return Actor(
+        kind="person", id=member.person.id, name=member.person.name, role="admin", address="", request_id=""
+    )
 
 
 def test_an_app_removed_meanwhile_is_an_error_page(

@@ -1,4 +1,4 @@
-"""What an app asks for, in words: what it could do, why it says so, and what it could still not do."""
+"""What an app asks for, in words: what it could do, why it says so, and what it still could not do."""
 
 import unicodedata
 from collections.abc import Collection
@@ -30,6 +30,7 @@ class Asked:
     meaning: str
     reason: str
     is_new: bool
+    is_sensitive: bool = False
     choice: str = ""
 
 
@@ -81,18 +82,23 @@ def _asked(
     # A permission to write includes the one to read; `offline` has two spellings.
     named = (scope, permission.read if permission is not None else f"{scope}_access")
     reason = next((app.reasons[name] for name in named if name is not None and app.reasons.get(name)), "")
-    return Asked(title, meaning, shortened(reason, _REASON_CHARACTERS), is_new)
+    return Asked(
+        title,
+        meaning,
+        shortened(reason, _REASON_CHARACTERS),
+        is_new,
+        is_sensitive=permission is not None and permission.sensitive,
+    )
 
 
 def not_asked_for(catalogue: Catalogue, ask: AskToAllow, company: str) -> tuple[str, ...]:
     """What it could not do: the rest of the API, in a few words, and what no app can."""
     api = _listing(catalogue, ask.audience)
     rows = api.permissions if api is not None else ()
-    readable = [
-        row.resource.lower() for row in rows if row.read in ask.scopes and row.write not in ask.scopes
-    ]
-    hidden = [row.resource.lower() for row in rows if not set(row.scopes()) & set(ask.scopes)]
-    changes = [row for row in rows if row.write is not None and row.write in ask.scopes]
+    could = ask.held.union(ask.scopes)
+    readable = [row.resource.lower() for row in rows if row.read in could and row.write not in could]
+    hidden = [row.resource.lower() for row in rows if could.isdisjoint(row.scopes())]
+    changes = [row for row in rows if row.write is not None and row.write in could]
     lines = []
     if not changes:
         lines.append("Create or change anything")
@@ -101,6 +107,16 @@ def not_asked_for(catalogue: Catalogue, ask: AskToAllow, company: str) -> tuple[
     if hidden:
         lines.append(f"See {_named(hidden, 'or')}")
     return (*lines, f"See your password, or make keys for {company}")
+
+
+def held_besides(catalogue: Catalogue, ask: AskToAllow) -> tuple[str, ...]:
+    """What it is allowed already and does not ask for now, the API's; what one includes is not said twice."""
+    api = _listing(catalogue, ask.audience)
+    if api is None:
+        return ()
+    before = api.complete(ask.held - set(api.complete(ask.scopes)))
+    included = {row.read for row in api.permissions if row.write in before}
+    return tuple(catalogue.label(scope) for scope in before if scope not in included)
 
 
 def _listing(catalogue: Catalogue, audience: str) -> ApiListing | None:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keygrove.backoffice.asked_scopes import asked_for, not_asked_for, shortened
+from keygrove.backoffice.asked_scopes import asked_for, held_besides, not_asked_for, shortened
 from keygrove.backoffice.errors import Answer, trouble
 from keygrove.backoffice.faults import FAILED, Listed, by_field, too_many
 from keygrove.backoffice.here import stranger_shell, theme
@@ -141,6 +141,7 @@ def _consent(request: Request, ask: AskToAllow, app: AppCard) -> dict[str, Any]:
         "company": company,
         "permissions": [asked for asked in every if not asked.choice],
         "choices": [asked for asked in every if asked.choice],
+        "keeps": held_besides(catalogue, ask),
         "impossible": not_asked_for(catalogue, ask, company),
         "minutes": ask.lifetime_s // 60,
     }
@@ -148,7 +149,7 @@ def _consent(request: Request, ask: AskToAllow, app: AppCard) -> dict[str, Any]:
 
 def _hint(ask: AskSignIn, shown: Page) -> str:
     """The address to begin with: whose session it is, when it is they who must sign in again."""
-    if ask.why == "again" and shown.session is not None:
+    if ask.why in ("again", "sensitive") and shown.session is not None:
         return shown.session.person.email
     return ask.hint
 

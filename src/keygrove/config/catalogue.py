@@ -13,7 +13,7 @@ from keygrove.management.catalogue import ApiListing, Catalogue, Permission
 from keygrove.protocol.resource import SigningAlgorithm, TokenType
 
 API_FIELDS = ("audience", "name", "token_type", "signing_algorithm", "permission")
-PERMISSION_FIELDS = ("resource", "description", "read", "write")
+PERMISSION_FIELDS = ("resource", "description", "read", "write", "sensitive")
 TOKEN_TYPES: tuple[str, ...] = get_args(TokenType)
 SIGNING_ALGORITHMS: tuple[str, ...] = get_args(SigningAlgorithm)
 # scope-token of RFC 6749 §3.3.
@@ -90,7 +90,25 @@ def _permission(fields: Entries, faults: list[Fault]) -> Permission:
     scopes = [_scope(fields, field, place, faults) for field in ("read", "write")]
     if not any((field,) in fields for field in ("read", "write")):
         faults.append(Fault(place, "the permission needs a scope: read, write or both"))
-    return Permission(resource=resource, description=description, read=scopes[0], write=scopes[1])
+    return Permission(
+        resource=resource,
+        description=description,
+        read=scopes[0],
+        write=scopes[1],
+        sensitive=_sensitive(fields, faults),
+    )
+
+
+def _sensitive(fields: Entries, faults: list[Fault]) -> bool:
+    """Whether the permission is sensitive; a fault when the field says neither yes nor no."""
+    entry = fields.get(("sensitive",))
+    if entry is None:
+        return False
+    try:
+        return msgspec.convert(entry.value, bool, strict=not entry.text)
+    except msgspec.ValidationError:
+        faults.append(Fault(entry.place, "api.permission.sensitive must be true or false"))
+        return False
 
 
 def _scope(fields: Entries, field: str, place: str, faults: list[Fault]) -> str | None:

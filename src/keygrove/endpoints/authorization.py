@@ -71,6 +71,7 @@ class Shown:
     """Show a page to the person: why (`step`), which app of which maker asks, and what is known.
 
     `companies` are the names of the person's companies by id, `connected` those that the app is connected to.
+    When the step is to ask for consent, `held` is all that somebody of the company allows the app already.
     """
 
     step: SignIn | ChooseCompany | AskConsent | Explain
@@ -79,6 +80,7 @@ class Shown:
     maker: str
     companies: Mapping[str, str] = field(default_factory=dict)
     connected: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
 
 class AlreadyAnswered(Exception):
@@ -207,6 +209,9 @@ async def _show(
     if app is None:
         raise ErrorPage(InvalidRequest("The app that sent you here is not known.", detail="no such app"))
     maker = await companies.by_id(tx, app.company_id)
+    held = frozenset[str]()
+    if isinstance(step, AskConsent):
+        held = await consents.of_company(tx, app.client_id, step.company_id)
     return Shown(
         step=step,
         asked=asked,
@@ -214,6 +219,7 @@ async def _show(
         maker=maker.name if maker is not None else "",
         companies=loaded.companies,
         connected=frozenset(choice.company_id for choice in loaded.facts.companies if choice.allowed),
+        held=held,
     )
 
 

@@ -13,13 +13,15 @@ from keygrove.storage.database import Database
 class Permission:
     """One row of the permission table: a resource that a key may read, or read and write.
 
-    `read` and `write` are scopes; a level that does not exist is None. Write includes read.
+    `read` and `write` are scopes; a level that does not exist is None. Write includes read. A `sensitive`
+    one is given to an app only by somebody who signed in within the last minutes.
     """
 
     resource: str
     description: str
     read: str | None = None
     write: str | None = None
+    sensitive: bool = False
 
     def scopes(self) -> tuple[str, ...]:
         """Its scopes, read first."""
@@ -56,6 +58,7 @@ class ApiListing:
             scopes=frozenset(self.scopes()),
             token_type=self.token_type,
             signing_algorithm=self.signing_algorithm,
+            sensitive=frozenset(scope for row in self.permissions if row.sensitive for scope in row.scopes()),
         )
 
 
@@ -130,7 +133,7 @@ SAMPLE = Catalogue(
                     "Experiences", "What is offered: texts, prices and ticket types.", "experience.read"
                 ),
                 Permission("Marketing consents", "Guests who agreed to hear from you.", "marketing.read"),
-                Permission("Orders", "Payments, refunds and line items.", "order.read"),
+                Permission("Orders", "Payments, refunds and line items.", "order.read", sensitive=True),
                 Permission("Webhooks", "Where changes are sent to.", "webhook.read", "webhook.write"),
             ),
         ),

@@ -25,15 +25,22 @@ from keygrove.protocol.errors import (
 from keygrove.protocol.grants.authorization_code import CODE_LIFETIME_S, AuthorizationCode
 from keygrove.protocol.scope import Scope
 
-Reason = Literal["no session", "asked to", "too long ago", "choose an account", "another account"]
+Reason = Literal[
+    "no session", "asked to", "too long ago", "choose an account", "another account", "sensitive scope"
+]
+SENSITIVE_WITHIN_S = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """The person whose browser it is. `auth_time` is in epoch seconds; `session_id` is public (`sid`)."""
+    """The person whose browser it is. `session_id` is public (`sid`).
+
+    `auth_time` is when they signed in, `proved_at` when they last proved who they are, in epoch seconds.
+    """
 
     subject: str
     auth_time: int
+    proved_at: int
     amr: tuple[str, ...]
     acr: str | None
     session_id: str
@@ -50,7 +57,7 @@ class CompanyChoice:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person allows this client for a company."""
+    """What a person allows this client for a company, beside what they allowed it before."""
 
     subject: str
     company_id: str
@@ -101,7 +108,7 @@ class ChooseCompany:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Ask whether the client may have `scope` for the company; `new` is what it does not have yet.
+    """Ask whether the client may have `scope` for the company; `new` is what this person does not allow yet.
 
     Of the new ones the person may leave the `optional` ones out, and allow the rest.
     """
@@ -210,6 +217,9 @@ def _ask_or_grant(
         return ChooseCompany(tuple(open_to))
     given = _given_now(asked, facts.interaction, person, choice)
     question = _question(asked, choice) if given is None else None
+    at_stake = _at_stake(choice, given, question)
+    if at_stake & asked.api.sensitive and not _proved_lately(facts.interaction, person, now):
+        return _sign_in(asked, "sensitive scope")
     if question is not None:
         if asked.is_silent:
             raise ConsentRequired("The person must allow it.")
@@ -246,10 +256,23 @@ def _given_now(
     given = done.allowed
     if given is None or (given.subject, given.company_id) != (person.subject, choice.company_id):
         return None
-    allowed = choice.allowed | frozenset(asked.to_be_allowed().within(spelled_both_ways(given.scopes)).tokens)
-    if _needed(asked).beyond(spelled_both_ways(given.scopes)) or not _of_those(asked, allowed):
+    allowed = frozenset(asked.to_be_allowed().within(spelled_both_ways(given.scopes)).tokens)
+    if _needed(asked).beyond(spelled_both_ways(allowed)) or not _of_those(asked, allowed):
         return None
+    # Just that: what was allowed before may have been taken back since the page was shown.
     return Consent(person.subject, choice.company_id, allowed)
+
+
+def _at_stake(choice: CompanyChoice, given: Consent | None, question: AskConsent | None) -> frozenset[str]:
+    """What the client would come to have that this person does not allow it yet."""
+    if given is not None:
+        return given.scopes - choice.allowed
+    return frozenset(question.new) if question is not None else frozenset()
+
+
+def _proved_lately(done: Interaction, person: SignedIn, now: int) -> bool:
+    """Whether it is surely this person who is asked. One who signed in for this request is not sent back."""
+    return done.signed_in == person.session_id or now - person.proved_at <= SENSITIVE_WITHIN_S
 
 
 def _question(asked: AuthorizationRequest, choice: CompanyChoice) -> AskConsent | None:

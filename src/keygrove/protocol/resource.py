@@ -17,7 +17,8 @@ class Api:
 
     `token_type` is the JWT header `typ`: `at+jwt` (RFC 9068 §2.1), or `JWT` for verifiers that
     know nothing else. `signing_algorithm` is a JWS `alg` (RFC 7518 §3.1). `lifetime_s` is the life of its
-    access tokens in seconds.
+    access tokens in seconds. Of its scopes, the `sensitive` ones are given to an app only by somebody who
+    proved lately who they are.
     """
 
     audience: str
@@ -25,6 +26,7 @@ class Api:
     token_type: TokenType = "at+jwt"  # noqa: S105 - a media type
     signing_algorithm: SigningAlgorithm = "RS256"
     lifetime_s: int = LIFETIME_S
+    sensitive: frozenset[str] = frozenset()
 
 
 def choose_api(asked: tuple[str, ...], own: str, apis: Mapping[str, Api]) -> Api:

@@ -41,22 +41,22 @@ class ConnectedApp:
 
 
 async def give(tx: Transaction, consent: Consent, client_id: str, *, at_s: int) -> None:
-    """Let a person allow an app what they allow it already, and this: two tabs at once lose nothing."""
+    """Let a person allow an app this, and what they allow it at this moment: two tabs at once lose nothing,
+    and what was withdrawn meanwhile stays so.
+    """
     key = (client_id, consent.company_id, consent.subject)
-    added = await tx.run(
+    where = "where client_id = $1 and company_id = $2 and person_id = $3"
+    # Written first: from here on nobody else changes it, or takes it away.
+    await tx.run(
         """
         insert into consents (client_id, company_id, person_id, scope, given_at_s, changed_at_s)
-        values ($1, $2, $3, $4, $5, $5) on conflict (client_id, company_id, person_id) do nothing
+        values ($1, $2, $3, $4, $5, $5)
+        on conflict (client_id, company_id, person_id) do update set changed_at_s = excluded.changed_at_s
         """,
         *key,
         _written(consent.scopes),
         at_s,
     )
-    if added == 1:
-        return
-    where = "where client_id = $1 and company_id = $2 and person_id = $3"
-    # Written first: from here on nobody else changes it.
-    await tx.run(f"update consents set changed_at_s = $4 {where}", *key, at_s)  # noqa: S608 - a constant
     row = await tx.one(f"select scope from consents {where}", *key)  # noqa: S608 - a constant
     earlier = frozenset(row["scope"].split()) if row is not None else frozenset()
     await tx.run(
@@ -72,6 +72,14 @@ async def of_person(tx: Transaction, client_id: str, person_id: str) -> dict[str
         "select company_id, scope from consents where person_id = $1 and client_id = $2", person_id, client_id
     )
     return {row["company_id"]: frozenset(row["scope"].split()) for row in rows}
+
+
+async def of_company(tx: Transaction, client_id: str, company_id: str) -> frozenset[str]:
+    """All that somebody of a company allows an app for it."""
+    rows = await tx.all(
+        "select scope from consents where client_id = $1 and company_id = $2", client_id, company_id
+    )
+    return frozenset(scope for row in rows for scope in row["scope"].split())
 
 
 async def connected(tx: Transaction, company_id: str) -> list[ConnectedApp]:

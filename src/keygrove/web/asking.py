@@ -9,11 +9,12 @@ from keygrove.management.sign_in import Session
 from keygrove.protocol.consent import AskConsent, ChooseCompany, Explain, SignIn
 from keygrove.protocol.scope import OFFLINE
 
-Why = Literal["sign-in", "again", "choose-account", "another-account"]
+Why = Literal["sign-in", "again", "sensitive", "choose-account", "another-account"]
 _WHY: Mapping[str, Why] = {
     "no session": "sign-in",
     "asked to": "again",
     "too long ago": "again",
+    "sensitive scope": "sensitive",
     "choose an account": "choose-account",
     "another account": "another-account",
 }
@@ -53,6 +54,7 @@ class AskCompany:
 class AskToAllow:
     """Ask whether the app may have these scopes for a company, `new` ones among them, and `optional` ones.
 
+    Whatever the answer is, it keeps what it is allowed there already (`held`), also by somebody else.
     `is_lasting` says that it stays connected; else access ends after `lifetime_s` seconds.
     """
 
@@ -66,6 +68,7 @@ class AskToAllow:
     lifetime_s: int
     has_choice: bool
     optional: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def _ask(shown: Shown, card: AppCard, *, chose_company: bool) -> Ask:
                 is_lasting=not OFFLINE.isdisjoint(scope.tokens),
                 lifetime_s=shown.asked.api.lifetime_s,
                 has_choice=chose_company and len(shown.companies) > 1,
+                held=shown.held,
             )
         case Explain():
             return SayWhyNot(tuple(shown.companies.values()), is_draft=card.is_draft)

@@ -104,7 +104,7 @@ async def go_on(request: PageRequest, form: Form) -> Outcome:
     visit, began = await current(request), None
     if form.one("step") == "sign-in":
         began = await _sign_in(request, form, visit)
-        held = replace(held, done=replace(held.done, signed_in=began.session.sid))
+        held = replace(held, done=_signed_in_anew(held.done, began.session, visit))
         visit = Visit(began.session, address_of(request.scope), request.state.request_id)
     elif form.one("step") == "cancel":
         held = replace(held, done=replace(held.done, cancelled=True))
@@ -158,6 +158,13 @@ async def _sign_in(request: PageRequest, form: Form, before: Visit | None) -> Ne
             m, before.session, new.session, address=before.address, request_id=before.request_id
         )
     return new
+
+
+def _signed_in_anew(done: Interaction, session: Session, before: Visit | None) -> Interaction:
+    """What was done, with this sign-in. Somebody else than before chooses for themselves."""
+    if before is not None and before.session.person.id != session.person.id:
+        done = replace(done, company_id=None, allowed=None)
+    return replace(done, signed_in=session.sid)
 
 
 def _after(held: Held, form: Form, session: Session) -> Interaction:
