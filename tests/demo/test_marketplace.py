@@ -8,7 +8,7 @@ import pytest
 
 from keygrove.demo.api import AUDIENCE, create_api
 from keygrove.demo.consents import CompanyData, invent_company
-from keygrove.demo.marketplace import CALLBACK, SCOPES, from_environment
+from keygrove.demo.marketplace import CALLBACK, SCOPES, TOLD, from_environment
 from ports import free_port
 from sdk.app_issuer import APP, SECRET, AppIssuer, Refusal, running_app_issuer
 from sdk.asgi import serving
@@ -138,6 +138,24 @@ def test_a_connection_that_was_ended_there_is_noticed(browser: httpx2.Client, is
     connect(browser, issuer)
     issuer.refresh_tokens.clear()
     assert "has ended this connection" in browser.get("/").text
+
+
+def test_who_signs_out_at_the_platform_is_signed_out_here(browser: httpx2.Client, issuer: AppIssuer) -> None:
+    """Whose session it was, nobody else; what is no logout token ends nothing."""
+    connect(browser, issuer)
+    issuer.wrong = {"sid": "another"}
+    with httpx2.Client(base_url=browser.base_url, headers=browser.headers) as other:
+        connect(other, issuer)
+        for token in ("", "x", issuer.logout_token(typ="JWT"), issuer.logout_token({"aud": "kg_ci_other"})):
+            assert httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": token}).status_code == 400
+        assert "Lakeside" in browser.get("/").text
+        answer = httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": issuer.logout_token()})
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+        page = browser.get("/").text
+        assert "You signed out of Understory demo" in page
+        assert "Connect your account" in page
+        assert "Lakeside" in other.get("/").text
+    assert issuer.revoked == []
 
 
 def test_a_token_that_ends_soon_or_is_not_taken_is_renewed(browser: httpx2.Client, issuer: AppIssuer) -> None:

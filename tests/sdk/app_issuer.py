@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
+from keygrove.protocol.backchannel_logout import LOGOUT_EVENT
 from keygrove.protocol.claims import at_hash
 from keygrove.protocol.pkce import proves
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow
@@ -113,6 +114,16 @@ class AppIssuer(Issuer):
         header = self.header(**({"typ": "JWT"} | self.header_of_id_tokens))
         told = self.claims(**(claims | self.wrong))
         return sign_raw(json.dumps(header).encode(), json.dumps(told).encode())
+
+    def logout_token(self, changes: Mapping[str, object] | None = None, *, typ: str = "logout+jwt") -> str:
+        """What the issuer posts when the session of its ID tokens is over; None takes a claim out."""
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "iss": self.url, "sub": PERSON, "aud": APP, "iat": now, "exp": now + 120, "jti": "j1", "sid": "s",
+            "events": {LOGOUT_EVENT: {}}, "client_id": None, "scope": None, "company_id": None,
+        }  # fmt: skip
+        told = self.claims(**(claims | dict(changes or {})))
+        return sign_raw(json.dumps(self.header(typ=typ)).encode(), json.dumps(told).encode())
 
 
 @contextmanager

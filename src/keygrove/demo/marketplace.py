@@ -11,26 +11,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from keygrove.crypto.jose import InvalidToken
 from keygrove.demo.account import Account, AccountUnreachable, TokenNotTaken, look_into
 from keygrove.demo.api import AUDIENCE, MARKETING_READ
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow, GrantEnded
 from keygrove.sdk.connection import Connection
+from keygrove.sdk.key_cache import KeysUnavailable
 from keygrove.sdk.pending import AuthorizationFailed, AuthorizationRefused
 from keygrove.sdk.token_endpoint import TokenError
 
 PLATFORM: Final = "Understory demo"
 NAME: Final = "Waves Marketplace"
 CALLBACK: Final = "/callback"
+TOLD: Final = "/backchannel-logout"
 SCOPES: Final = ("openid", "offline", MARKETING_READ)
 _COOKIE = "waves"
 _MAX_VISITS = 1000
@@ -67,6 +71,16 @@ class Visits:
         """The visit of a browser; a new one, not kept yet, when it has none."""
         return self._kept.get(request.cookies.get(_COOKIE, "")) or Visit()
 
+    def of_session(self, session_id: str) -> list[Visit]:
+        """The visits whose connection was made in a session at the platform."""
+        return [
+            visit
+            for visit in list(self._kept.values())
+            if visit.connection is not None
+            and visit.connection.person is not None
+            and visit.connection.person.claims.get("sid") == session_id
+        ]
+
     def keep(self, request: Request, visit: Visit, response: Response) -> Response:
         """Keep a visit under a new name, so that a name that somebody planted is worth nothing."""
         self._kept.pop(request.cookies.get(_COOKIE, ""), None)
@@ -96,6 +110,7 @@ class Marketplace:
             Route(CALLBACK, self.callback),
             Route("/refresh", self.refresh, methods=["POST"]),
             Route("/disconnect", self.disconnect, methods=["POST"]),
+            Route(TOLD, self.told, methods=["POST"]),
             Route("/waves.css", _style),
         ]
 
@@ -167,6 +182,22 @@ class Marketplace:
                 visit.note = Note("good", "You are disconnected. We have forgotten your tokens.")
         return RedirectResponse("/", 303)
 
+    async def told(self, request: Request) -> Response:
+        """The platform says that somebody signed out there: they are signed out here too.
+
+        Whoever else uses the app for the company is in a session of their own, and stays.
+        """
+        form = parse_qs((await request.body()).decode("ascii", "replace"))
+        try:
+            over = await run_in_threadpool(self._flow.signed_out, form.get("logout_token", [""])[0])
+        except InvalidToken:
+            return PlainTextResponse("This is no logout token.", 400)
+        except KeysUnavailable:
+            return PlainTextResponse("Try again later.", 503)
+        for visit in self._visits.of_session(over.session_id):
+            visit.connection, visit.note = None, _SIGNED_OUT
+        return Response(status_code=200)
+
     def _account(self, visit: Visit, connection: Connection) -> Account:
         """What the API shows. A token that ends soon, or is not taken, is renewed, and the new one kept."""
         if connection.expires_at_s < time.time() + _SOON_S:
@@ -178,6 +209,7 @@ class Marketplace:
             return look_into(self._api, connection.access_token)
 
 
+_SIGNED_OUT = Note("bad", f"You signed out of {PLATFORM}, so you are signed out here too.")
 _ENDED = Note("bad", f"{PLATFORM} has ended this connection. To go on, connect again.")
 
 
@@ -185,7 +217,8 @@ def create_marketplace(flow: AuthorizationCodeFlow, *, issuer: str, address: str
     """Build the app. `flow` leads back to CALLBACK below `address`; `issuer` is where it sends people."""
 
     async def defend(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        if request.method == "POST" and request.headers.get("origin") != address:
+        ours = request.headers.get("origin") == address or request.url.path == TOLD
+        if request.method == "POST" and not ours:
             return PlainTextResponse("Only our own pages may ask for this.", 403)
         response = await call_next(request)
         response.headers.update(headers)

@@ -62,7 +62,7 @@ async def seed(m: Management, folder: Path, *, address: str) -> Credentials:
         new = await _key(m, acme)
         known = replace(known, client_id=new.key.client_id, client_secret=new.client_secret.reveal())
         _write(kept, known)
-    known = await _app(m, known, address + marketplace.CALLBACK)
+    known = await _app(m, known, address)
     _write(kept, known)
     listed = [{"company_id": company.id, "company_name": company.name} for company in made.values()]
     (folder / "companies.json").write_text(json.dumps(listed), encoding="utf-8")
@@ -106,31 +106,33 @@ async def _key(m: Management, company: Company) -> integrations.NewKey:
     raise DemoDamaged(f"{company.name} has a hundred keys named {KEY_NAME}; remove some in Backoffice")
 
 
-async def _app(m: Management, known: Credentials, redirect_uri: str) -> Credentials:
-    """Waves Marketplace as a live app with this redirect URI, and a secret that is known."""
+async def _app(m: Management, known: Credentials, address: str) -> Credentials:
+    """Waves Marketplace as a live app at this address, and a secret that is known."""
     maker = await _company(m, MAKER)
     app = next((each for each in await apps.list_apps(m, maker.id) if each.name == marketplace.NAME), None)
     if app is None:
-        new = await apps.register(m, OPERATOR, maker.id, _details(redirect_uri), live=True)
+        new = await apps.register(m, OPERATOR, maker.id, _details(address), live=True)
     elif (app.client_id, bool(known.app_client_secret)) != (known.app_client_id, True):
         new = await apps.renew_secret(m, OPERATOR, maker.id, app.client_id)
     else:
         new = None
-    if app is not None and app.redirect_uris != (redirect_uri,):
-        details = replace(details_of(app), redirect_uris=(redirect_uri,))
+    redirect_uris, told = (address + marketplace.CALLBACK,), address + marketplace.TOLD
+    if app is not None and (app.redirect_uris, app.backchannel_logout_uri) != (redirect_uris, told):
+        details = replace(details_of(app), redirect_uris=redirect_uris, backchannel_logout_uri=told)
         await apps.update(m, OPERATOR, maker.id, app.client_id, details)
     if new is None or new.client_secret is None:
         return known
     return replace(known, app_client_id=new.app.client_id, app_client_secret=new.client_secret.reveal())
 
 
-def _details(redirect_uri: str) -> AppDetails:
+def _details(address: str) -> AppDetails:
     return AppDetails(
         name=marketplace.NAME,
         description="Sells days by the sea, and invites guests back who agreed to it.",
         permissions=(MARKETING_READ,),
         reasons={MARKETING_READ: "To invite the guests who agreed to it to your next experience."},
-        redirect_uris=(redirect_uri,),
+        redirect_uris=(address + marketplace.CALLBACK,),
+        backchannel_logout_uri=address + marketplace.TOLD,
         policy_uri="https://waves.example/privacy",
         tos_uri="https://waves.example/terms",
         owner="Waves Travel",

@@ -13,6 +13,7 @@ request_auth       `auth=` objects for httpx2, httpx and requests
 authorization_code for apps that people connect to their company: start, callback, refresh, revoke
 pending            an authorization request under way, and which answer is its own (RFC 6749 §4.1, RFC 9207)
 id_token           what the claims of an ID token must say (OpenID Connect Core §3.1.3.7)
+logout_token       what the claims of a logout token must say (OpenID Connect Back-Channel Logout §2.6)
 connection         what a person allowed the app, as the app keeps it
 
 token_endpoint     requests where a client proves itself, repeated and read (RFC 6749 §2.3.1, §5)

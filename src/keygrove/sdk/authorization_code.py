@@ -20,6 +20,7 @@ from typing import Self, TypeVar
 
 from keygrove.crypto.jose import SUPPORTED_ALGORITHMS, InvalidToken, PublicKeys, UnknownKey, verify
 from keygrove.crypto.secrets import Secret
+from keygrove.protocol.backchannel_logout import LOGOUT_TOKEN_TYPE
 from keygrove.sdk import http
 from keygrove.sdk.connection import Connection, granted_scopes
 from keygrove.sdk.discovery import Metadata, check_issuer, endpoint
@@ -27,6 +28,7 @@ from keygrove.sdk.errand import Errand, Errands
 from keygrove.sdk.flight import Waiting
 from keygrove.sdk.id_token import ExpectedPerson, read_id_token, read_renewed_id_token
 from keygrove.sdk.key_cache import KeyCache, KeysUnavailable
+from keygrove.sdk.logout_token import SignedOut, read_logout_token
 from keygrove.sdk.pending import Answer, AuthorizationFailed, Pending
 from keygrove.sdk.steps import AsyncFetch, Fetch, HttpAnswer, HttpRequest, Steps, Unreachable, answered
 from keygrove.sdk.token_endpoint import (
@@ -192,6 +194,17 @@ class AuthorizationCodeFlow:
         """Do the same as `revoke` without blocking the event loop."""
         await self._keys.flight.wait_async(self._revoking(connection))
 
+    def signed_out(self, logout_token: str) -> SignedOut:
+        """Judge the `logout_token` that the issuer posted (Back-Channel Logout 1.0 §2.6): end that session.
+
+        Then answer 200. Raises InvalidToken, to be answered with 400, and KeysUnavailable, with 503.
+        """
+        return self._keys.flight.wait(self._signing_out(logout_token))
+
+    async def signed_out_async(self, logout_token: str) -> SignedOut:
+        """Do the same as `signed_out` without blocking the event loop."""
+        return await self._keys.flight.wait_async(self._signing_out(logout_token))
+
     def __repr__(self) -> str:
         return f"AuthorizationCodeFlow(client_id={self._credentials.client_id!r}, client_secret=<secret>)"
 
@@ -238,7 +251,7 @@ class AuthorizationCodeFlow:
         if pending.max_age_s is not None:
             expected = replace(expected, signed_in_after_s=pending.started_at_s - pending.max_age_s)
         try:
-            claims = yield from self._claims(connection.id_token)
+            claims = yield from self._claims(connection.id_token, self._id_token_types)
             person = read_id_token(claims, expected, now=self._now())
         except InvalidToken as error:
             raise _disbelieved(error) from error
@@ -267,7 +280,7 @@ class AuthorizationCodeFlow:
         if before is None or not renewed.id_token:
             return replace(renewed, id_token=connection.id_token, person=before)
         try:
-            claims = yield from self._claims(renewed.id_token)
+            claims = yield from self._claims(renewed.id_token, self._id_token_types)
             expected = self._expected(renewed, "")
             person = read_renewed_id_token(claims, expected, before, now=self._now())
         except (UnknownKey, KeysUnavailable):
@@ -284,6 +297,16 @@ class AuthorizationCodeFlow:
         form = {"token": getattr(connection, kind), "token_type_hint": kind}
         steps = partial(self._post, metadata, "revocation_endpoint", form)
         yield from _outcome(Errand(self._fetch, steps, patience_s=_PATIENCE_S).outcome())
+
+    def _signing_out(self, logout_token: str) -> Waiting[SignedOut]:
+        claims = yield from self._claims(logout_token, (LOGOUT_TOKEN_TYPE,))
+        return read_logout_token(
+            claims,
+            issuer=self._issuer,
+            client_id=self._credentials.client_id,
+            leeway_s=self._leeway_s,
+            now=self._now(),
+        )
 
     def _metadata(self) -> Waiting[Metadata]:
         """The metadata; the keys are there then too, so that no code is spent in vain."""
@@ -320,19 +343,19 @@ class AuthorizationCodeFlow:
             leeway_s=self._leeway_s,
         )
 
-    def _claims(self, id_token: str) -> Waiting[dict[str, object]]:
-        """What a verified ID token says. Raises InvalidToken, UnknownKey among them, and KeysUnavailable."""
+    def _claims(self, token: str, types: Sequence[str | None]) -> Waiting[dict[str, object]]:
+        """What a verified token says. Raises InvalidToken, UnknownKey among them, and KeysUnavailable."""
         keys = yield from self._keys.usable()
         try:
-            return self._verify(id_token, keys)
+            return self._verify(token, keys, types)
         except UnknownKey:
             newer = yield from self._keys.newer(keys)
             if newer is None:
                 raise
-            return self._verify(id_token, newer)
+            return self._verify(token, newer, types)
 
-    def _verify(self, id_token: str, keys: PublicKeys) -> dict[str, object]:
-        return verify(id_token, keys, algorithms=self._algorithms, types=self._id_token_types)
+    def _verify(self, token: str, keys: PublicKeys, types: Sequence[str | None]) -> dict[str, object]:
+        return verify(token, keys, algorithms=self._algorithms, types=types)
 
 
 def _disbelieved(error: InvalidToken) -> AuthorizationFailed:

@@ -77,10 +77,7 @@ def read_renewed_id_token(
 
 
 def _read(claims: Mapping[str, object], expected: ExpectedPerson, now: float) -> Person:
-    if claims.get("iss") != expected.issuer:
-        raise InvalidToken("the ID token is from another issuer")
-    if claims.get("aud") not in (expected.client_id, [expected.client_id]):
-        raise InvalidToken("the ID token is for another client, or not for this one alone")
+    check_parties(claims, expected.issuer, expected.client_id, what="ID token")
     if claims.get("azp", expected.client_id) != expected.client_id:
         raise InvalidToken("the ID token was issued to another client")
     if "iat" not in claims:
@@ -93,6 +90,14 @@ def _read(claims: Mapping[str, object], expected: ExpectedPerson, now: float) ->
         auth_time_s=_auth_time(claims, expected.leeway_s, now),
         claims=claims,
     )
+
+
+def check_parties(claims: Mapping[str, object], issuer: str, client_id: str, *, what: str) -> None:
+    """Who made the token, and for whom alone. Raises InvalidToken, in which the token is called `what`."""
+    if claims.get("iss") != issuer:
+        raise InvalidToken(f"the {what} is from another issuer")
+    if claims.get("aud") not in (client_id, [client_id]):
+        raise InvalidToken(f"the {what} is for another client, or not for this one alone")
 
 
 def _are_same(one: str, other: str) -> bool:
