@@ -52,6 +52,7 @@ async def test_what_was_said_is_kept_cleaned(m: Management, acme: Company) -> No
         ),
         ({"post_logout_redirect_uris": ("javascript:alert(1)",)}, "https://host/path"),
         ({"backchannel_logout_uri": "http://a.example/"}, "begins with https://"),
+        ({"backchannel_logout_uri": "https://a.example/told#x"}, "It has no # part."),
         ({"logo_uri": "javascript:alert(1)"}, "begins with https://"),
         ({"policy_uri": "waves.example"}, "begins with https://"),
         ({"tos_uri": 'https://a.example/#"onload'}, "begins with https://"),

@@ -102,7 +102,7 @@ def create(
         list[str] | None, typer.Option(metavar="URI", help="Where people go after signing out; repeat.")
     ] = None,
     backchannel_logout_uri: Annotated[
-        str, typer.Option(metavar="URI", help="Kept; it is not told of sign-outs yet.")
+        str, typer.Option(metavar="URI", help="Where it is told of sign-outs.")
     ] = "",
     public: Annotated[bool, typer.Option("--public", help="It cannot keep a secret, and has none.")] = False,
     jwks: Annotated[

@@ -10,6 +10,7 @@ from keygrove.management.errors import Fault, Invalid
 from keygrove.management.integrations import choose_permissions
 from keygrove.management.names import clean_name
 from keygrove.management.people import is_email_address
+from keygrove.protocol.backchannel_logout import check_logout_uri
 from keygrove.protocol.client import ApplicationType
 from keygrove.protocol.errors import InvalidRedirectUri
 from keygrove.protocol.redirect import check_redirect_uri
@@ -87,9 +88,7 @@ def described(m: Management, app: App, details: AppDetails) -> App:
         post_logout_redirect_uris=tried(
             lambda: _uris(details.post_logout_redirect_uris, "post_logout_redirect_uris", kind), ()
         ),
-        backchannel_logout_uri=tried(
-            lambda: _page(details.backchannel_logout_uri, "backchannel_logout_uri", "logout"), None
-        ),
+        backchannel_logout_uri=tried(lambda: _told_at(details.backchannel_logout_uri), None),
         updated_at_s=m.now(),
     )
     if faults:
@@ -193,6 +192,19 @@ def _page(text: str, field: str, example: str) -> str | None:
         raise Invalid(Fault(field, _PAGE.format(example))) from None
     if not _FRAGMENT.fullmatch(fragment):
         raise Invalid(Fault(field, _PAGE.format(example)))
+    return text
+
+
+def _told_at(text: str) -> str | None:
+    """Where the app is told of sign-outs, None for nothing (OIDC Back-Channel Logout §2.2)."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        check_logout_uri(text)
+    except InvalidRedirectUri:
+        wrong = f"{_PAGE.format('logout')} It has no # part." if "#" in text else _PAGE.format("logout")
+        raise Invalid(Fault("backchannel_logout_uri", wrong)) from None
     return text
 
 
