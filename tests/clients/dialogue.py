@@ -13,7 +13,11 @@ ENDS_WITHIN_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What a client is told about itself and its issuer. A public client has an empty secret."""
+    """What a client is told about itself and its issuer. A public client has an empty secret.
+
+    With `private_jwk`, a JSON Web Key, it signs what proves it. It asks for an answer by `response_mode`, and
+    to be led to `post_logout_redirect_uri` when it signs the person out, if these are not empty.
+    """
 
     issuer: str
     client_id: str
@@ -21,19 +25,24 @@ class Registration:
     scope: str
     audience: str = ""
     redirect_uri: str = ""
+    private_jwk: str = field(default="", repr=False)
+    response_mode: str = ""
+    post_logout_redirect_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a client got. The subjects are as the client itself read them; None: it does not look.
 
-    `id_token_subject` is from an ID token of which it verified the signature.
+    `id_token_subject` is from an ID token of which it verified the signature. `signed_out_at` is where the
+    person came to after the client signed them out.
     """
 
     access_token: str = field(repr=False)
     renewed_access_token: str | None = field(default=None, repr=False)
     id_token_subject: str | None = None
     userinfo_subject: str | None = None
+    signed_out_at: str | None = None
 
 
 class Program:
@@ -67,7 +76,7 @@ class Program:
             try:
                 _write(process, {"flow": flow, **asdict(registration)})
                 line = process.stdout.readline()
-                if '"authorization_url"' in line:
+                while '"authorization_url"' in line:
                     _write(process, {"callback": person(json.loads(line)["authorization_url"])})
                     line = process.stdout.readline()
                 process.stdin.close()

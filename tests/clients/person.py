@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx2
 
@@ -48,7 +48,7 @@ class Person:
     def go(self, url: str, *, until: str) -> str:
         """Follow an address through all pages, and give the one that begins with `until`; it is not opened.
 
-        Raises AssertionError with the page that leads no further.
+        What a form would post there is in its query. Raises AssertionError with the page that leads nowhere.
         """
         answer = self._http.get(url)
         for _ in range(_MOST_PAGES):
@@ -57,6 +57,9 @@ class Person:
                 if url.startswith(until):
                     return url
                 answer = self._http.get(url)
+            elif posted := _leaving(answer.text, until):
+                self.pages.append("form_post")
+                return posted
             else:
                 answer = self._send(answer)
         raise AssertionError(f"there was no end of pages: {self.pages}")
@@ -80,6 +83,12 @@ class Person:
     def _typed(self, fields: Mapping[str, str]) -> dict[str, str]:
         own = {"email": self._email, "password": PASSWORD}
         return {name: value for name, value in own.items() if name in fields}
+
+
+def _leaving(page: str, until: str) -> str:
+    """Where the page's form leads, with its fields, if that begins with `until`; else nothing."""
+    leaving = (form for form in forms_of(page) if form.action.startswith(until))
+    return next((f"{form.action}?{urlencode(form.fields)}" for form in leaving), "")
 
 
 def origin_of(url: httpx2.URL) -> str:

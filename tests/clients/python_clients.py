@@ -1,6 +1,7 @@
 """The Python clients, as their own documents say they are used."""
 
 import asyncio
+import json
 import secrets
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -8,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
+from authlib.oauth2.rfc7523 import PrivateKeyJWT  # type: ignore[import-untyped]
 from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[import-untyped]
 from httpx_oauth.clients.openid import OpenID
+from joserfc.jwk import RSAKey
 from oauthlib.oauth2 import BackendApplicationClient  # type: ignore[import-untyped]
 from requests.auth import HTTPBasicAuth
 from requests_oauth2client import IdToken, OAuth2Client
@@ -42,12 +45,19 @@ class Authlib:
         return asyncio.run(self._code(told, person))
 
     async def _code(self, told: Registration, person: Person) -> Outcome:
+        proof: dict[str, Any] = {"client_secret": told.client_secret}
+        method = {}
+        if told.private_jwk:
+            key = RSAKey.import_key(json.loads(told.private_jwk))
+            signing = PrivateKeyJWT(headers={"kid": key.kid})
+            proof = {"client_secret": key, "client_auth_methods": [signing]}
+            method = {"token_endpoint_auth_method": signing.name}
         client = OAuth().register(
             "keygrove",
             client_id=told.client_id,
-            client_secret=told.client_secret,
             server_metadata_url=told.issuer + OPENID_CONFIGURATION,
-            client_kwargs={"scope": told.scope, "code_challenge_method": "S256"},
+            client_kwargs={"scope": told.scope, "code_challenge_method": "S256", **method},
+            **proof,
         )
         session: dict[str, Any] = {}
         sent = await client.authorize_redirect(_request(session, told.redirect_uri), told.redirect_uri)

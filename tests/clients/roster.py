@@ -45,7 +45,11 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealClient:
-    """One library, and what the tests see it do. `checks_id_token` means: its signature too."""
+    """One library, and what the tests see it do. `checks_id_token` means: its signature too.
+
+    Some are also seen to sign what proves them (`signs`), to take an answer by `form_post`, and to sign a
+    person out (`signs_out`).
+    """
 
     name: str
     toolchain: Toolchain
@@ -55,6 +59,9 @@ class RealClient:
     public: bool = False
     checks_id_token: bool = True
     asks_userinfo: bool = True
+    signs: bool = False
+    takes_form_post: bool = False
+    signs_out: bool = False
     note: str = ""
 
     def row(self) -> str:
@@ -70,9 +77,18 @@ class RealClient:
                 _said(people),
                 _said(people and self.asks_userinfo),
                 _said(people and self.checks_id_token),
+                self._more(),
                 self.note or " ",
             )
         )
+
+    def _more(self) -> str:
+        seen = {
+            "`private_key_jwt`": self.signs,
+            "`form_post`": self.takes_form_post,
+            "logout": self.signs_out,
+        }
+        return ", ".join(name for name, does in seen.items() if does) or " "
 
 
 def _said(does: bool) -> str:
@@ -102,6 +118,7 @@ CLIENTS = (
         lock=_python("authlib"),
         for_itself=lambda _: python_clients.Authlib(),
         for_people=lambda _: python_clients.Authlib(),
+        signs=True,
     ),
     RealClient(
         name="requests-oauthlib",
@@ -133,6 +150,9 @@ CLIENTS = (
         lock=_node("openid-client"),
         for_itself=toolchains.node("openid-client.mjs"),
         for_people=toolchains.node("openid-client.mjs"),
+        signs=True,
+        takes_form_post=True,
+        signs_out=True,
     ),
     RealClient(
         name="oauth4webapi",
@@ -140,6 +160,7 @@ CLIENTS = (
         lock=_node("oauth4webapi"),
         for_itself=toolchains.node("oauth4webapi.mjs"),
         for_people=toolchains.node("oauth4webapi.mjs"),
+        signs=True,
     ),
     RealClient(
         name="oidc-client-ts",
@@ -223,6 +244,7 @@ def table() -> str:
         "refresh",
         "userinfo",
         "ID token verified",
+        "also",
         "remarks",
     )
     rows = [client.row() for client in CLIENTS]

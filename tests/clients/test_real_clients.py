@@ -1,6 +1,7 @@
 """OAuth clients that others wrote, unchanged: they judge us."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import requests
@@ -35,10 +36,11 @@ def claims_of(site: Site, access_token: str) -> dict[str, object]:
 def connect(client: RealClient, site: Site, email: str, told: Registration) -> tuple[Outcome, list[str]]:
     """Let a person connect an app that uses this client; gives the pages that the person saw, too."""
     assert client.for_people is not None
+    home = told.redirect_uri.removesuffix("callback")
     with Person(email, site.certificate.authority) as browser:
-        outcome = client.for_people(site.certificate).code(
-            told, lambda url: browser.go(url, until=told.redirect_uri)
-        )
+        outcome = client.for_people(site.certificate).code(told, lambda url: browser.go(url, until=home))
+        if outcome.signed_out_at is not None:
+            assert browser.open(f"{site.issuer}/sign-in").status_code == 200
     return outcome, browser.pages
 
 
@@ -81,6 +83,47 @@ def test_a_client_gets_tokens_for_a_person(client: RealClient, site: Site) -> No
         assert claims["client_id"] == told.client_id
         assert claims["company_id"] == site.server.company_id
         assert claims["aud"] == AUDIENCE
+
+
+@pytest.mark.parametrize(
+    "client", [client for client in chosen() if client.signs], ids=lambda client: client.name
+)
+def test_a_client_proves_itself_by_signing(client: RealClient, site: Site) -> None:
+    """`private_key_jwt` (RFC 7523 §2.2), for the code and for the refresh token."""
+    email = f"{next(site.server.names)}@acme.example"
+    person = site.server.new_person(email)
+    told = site.new_app_that_signs(f"{client.name}, signing")
+    outcome, _ = connect(client, site, email, told)
+    assert (outcome.id_token_subject, outcome.userinfo_subject) == (person.id, person.id)
+    assert outcome.renewed_access_token is not None
+    assert claims_of(site, outcome.renewed_access_token)["client_id"] == told.client_id
+
+
+@pytest.mark.parametrize(
+    "client", [client for client in chosen() if client.takes_form_post], ids=lambda client: client.name
+)
+def test_a_client_takes_an_answer_by_form(client: RealClient, site: Site) -> None:
+    """`response_mode=form_post`: the browser posts it (Form Post Response Mode §2)."""
+    email = f"{next(site.server.names)}@acme.example"
+    person = site.server.new_person(email)
+    told = replace(site.new_app(f"{client.name}, by form"), response_mode="form_post")
+    outcome, pages = connect(client, site, email, told)
+    assert pages == ["sign-in", "allow", "form_post"]
+    assert outcome.id_token_subject == person.id
+
+
+@pytest.mark.parametrize(
+    "client", [client for client in chosen() if client.signs_out], ids=lambda client: client.name
+)
+def test_a_client_signs_a_person_out(client: RealClient, site: Site) -> None:
+    """RP-initiated logout: without a question, and back to the app with its state."""
+    email = f"{next(site.server.names)}@acme.example"
+    site.server.new_person(email)
+    told = site.new_app(f"{client.name}, signing out")
+    bye = told.redirect_uri.replace("/callback", "/bye")
+    outcome, pages = connect(client, site, email, replace(told, post_logout_redirect_uri=bye))
+    assert pages == ["sign-in", "allow"]
+    assert outcome.signed_out_at == bye
 
 
 @for_people

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi'
-import { run } from './dialogue.mjs'
+import { privateKey, run } from './dialogue.mjs'
 
 async function discover(told) {
   const issuer = new URL(told.issuer)
@@ -7,7 +7,9 @@ async function discover(told) {
   return {
     as: await oauth.processDiscoveryResponse(issuer, response),
     client: { client_id: told.client_id },
-    secret: oauth.ClientSecretBasic(told.client_secret),
+    secret: told.private_jwk
+      ? oauth.PrivateKeyJwt(await privateKey(told.private_jwk))
+      : oauth.ClientSecretBasic(told.client_secret),
   }
 }
 
