@@ -8,7 +8,7 @@ from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
 from backoffice.test_every_state import error_links
 from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
-from keygrove.management import apps
+from keygrove.management import app_review, apps
 from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR
 from management.apps import WAVES, connected, live_app, registered
@@ -154,7 +154,7 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     assert len(page.locator("#secret-key").inner_text()) == 55
     page.reload()
     assert visitor.heading().startswith("This was done already.")
-    site.manage(lambda m: apps.suspend(m, OPERATOR, app.client_id))
+    site.manage(lambda m: app_review.suspend(m, OPERATOR, app.client_id))
     visitor.go(url)
     assert "It gets no tokens" in page.get_by_role("main").inner_text()
     visitor.inspect("app-suspended")

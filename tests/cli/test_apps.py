@@ -13,6 +13,11 @@ CREATE = (
     "app", "create", "--company", "acme", "--name", "Waves Marketplace", "--redirect-uri", "https://w.example/cb",
     "--permission", "booking.read,profile",
 )  # fmt: skip
+REVIEWED = (
+    "--reason", "profile=Greets you.", "--description", "Sells tours.", "--owner", "Waves",
+    "--policy-uri", "https://w.example/privacy", "--tos-uri", "https://w.example/terms",
+    "--contact-email", "apps@w.example",
+)  # fmt: skip
 
 
 def test_a_live_app_is_one_command_and_its_secret_is_printed_once(shell: Shell) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from keygrove.management import apps, people
+from keygrove.management import app_review, apps, people
 from keygrove.management.app_details import AppDetails
 from keygrove.management.apps import App, NewApp
 from keygrove.management.companies import Company
@@ -45,7 +45,8 @@ async def registered(
 async def live_app(m: Management, company: Company, name: str = "Waves Marketplace") -> App:
     """An app that was approved."""
     new = await registered(m, company, replace(WAVES, name=name))
-    return await apps.approve(m, OPERATOR, new.app.client_id)
+    await app_review.submit(m, ANA, company.id, new.app.client_id)
+    return await app_review.approve(m, OPERATOR, new.app.client_id)
 
 
 async def connected(

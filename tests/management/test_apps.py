@@ -1,15 +1,21 @@
 """Apps: registered once, changed by their maker, reviewed by the operator."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
-from keygrove.management import apps, integrations
-from keygrove.management.apps import APP_LIMIT, App, AppAlready
+from keygrove.management import app_review, apps, integrations
+from keygrove.management.app_details import revision_of
+from keygrove.management.apps import APP_LIMIT, App, ChangedMeanwhile
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
+from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Forbidden, Invalid, NotFound
 from keygrove.storage import clients
 from management.apps import CALLBACK, WAVES, live_app, registered
@@ -25,7 +31,14 @@ async def rename(m: Management, actor: Actor, company_id: str, client_id: str) -
     return await apps.update(m, actor, company_id, client_id, replace(WAVES, name="Renamed"))
 
 
-CHANGES: list[Change] = [rename, apps.submit, apps.withdraw, apps.renew_secret, apps.remove]
+CHANGES: list[Change] = [rename, app_review.submit, app_review.withdraw, apps.renew_secret, apps.remove]
+
+
+@cache
+def key_set(kid: str) -> str:
+    """A public key as it is kept."""
+    key = ECKey.generate_key("P-256", {"kid": kid}).as_dict(private=False)
+    return json.dumps({"keys": [key]}, separators=(",", ":"))
 
 
 class TestRegister:
@@ -70,9 +83,9 @@ class TestRegister:
     ) -> None:
         """And is not told to another company."""
         new = await registered(m, acme, form_token="form")
-        with pytest.raises(AppAlready) as already:
+        with pytest.raises(FormUsed) as already:
             await registered(m, acme, form_token="form")
-        assert already.value.app == new.app
+        assert already.value.made.client_id == new.app.client_id
         assert len(await apps.list_apps(m, acme.id)) == 1
         with pytest.raises(NotFound):
             await registered(m, rival, form_token="form")
@@ -150,11 +163,11 @@ class TestChanges:
     async def test_what_is_in_review_or_suspended_stays_as_it_is(self, m: Management, acme: Company) -> None:
         """Until it is taken back, or resumed."""
         client_id = (await registered(m, acme)).app.client_id
-        await apps.submit(m, ANA, acme.id, client_id)
+        await app_review.submit(m, ANA, acme.id, client_id)
         await refused("state", doing=rename(m, ANA, acme.id, client_id))
-        await apps.withdraw(m, ANA, acme.id, client_id)
+        await app_review.withdraw(m, ANA, acme.id, client_id)
         await rename(m, ANA, acme.id, client_id)
-        await apps.suspend(m, OPERATOR, client_id)
+        await app_review.suspend(m, OPERATOR, client_id)
         await refused("state", doing=apps.update(m, ANA, acme.id, client_id, WAVES))
 
     async def test_a_live_app_keeps_its_name_and_gets_no_more_permissions(
@@ -168,6 +181,59 @@ class TestChanges:
         after = await apps.update(m, ANA, acme.id, app.client_id, less)
         assert (after.scope.tokens, after.state) == (("profile",), "live")
         assert (await apps.update(m, OPERATOR, acme.id, app.client_id, more)).name == "Bank"
+
+    async def test_nobody_undoes_a_change_that_they_have_not_seen(
+        self, m: Management, acme: Company, journal: Journal
+    ) -> None:
+        """Two who began with the same: the second is told how it is now, and nothing of theirs is saved."""
+        app = (await registered(m, acme)).app
+        seen = revision_of(app)
+        mine, theirs = replace(WAVES, owner="Mine"), replace(WAVES, description="Theirs.")
+        first = await apps.update(m, ANA, acme.id, app.client_id, mine, revision=seen)
+        with pytest.raises(ChangedMeanwhile) as changed:
+            await apps.update(m, ANA, acme.id, app.client_id, theirs, revision=seen)
+        assert changed.value.app == first == await apps.get_app(m, ANA, acme.id, app.client_id)
+        again = await apps.update(m, ANA, acme.id, app.client_id, theirs, revision=revision_of(first))
+        assert (again.owner, again.description) == (WAVES.owner, "Theirs.")
+        assert len(journal.lines("app.updated")) == 2
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"post_logout_redirect_uris": ("https://waves.example/bye",)},
+            {"backchannel_logout_uri": "https://waves.example/out"},
+            {"reasons": {"booking.read": "Another one."}},
+            {"description": "Other words."},
+        ],
+        ids=lambda change: str(next(iter(change))),
+    )
+    async def test_whatever_changes_is_in_the_journal_and_in_the_revision(
+        self, m: Management, acme: Company, journal: Journal, change: dict[str, Any]
+    ) -> None:
+        """Also what only machines read."""
+        app = (await registered(m, acme)).app
+        after = await apps.update(m, ANA, acme.id, app.client_id, replace(WAVES, **change))
+        assert revision_of(after) != revision_of(app)
+        ((name, value),) = change.items()
+        detail = journal.lines("app.updated")[-1]["detail"]
+        assert detail["after"][name] == (list(value) if isinstance(value, tuple) else value)
+        assert detail["before"][name] != detail["after"][name]
+
+    async def test_only_an_app_that_signs_has_keys_and_its_new_ones_are_on_record(
+        self, m: Management, acme: Company, journal: Journal
+    ) -> None:
+        """By their ids; an app with a secret gets none, and one that signs keeps some."""
+        app = (await registered(m, acme)).app
+        await refused(
+            "jwks", doing=apps.update(m, ANA, acme.id, app.client_id, replace(WAVES, jwks=key_set("k1")))
+        )
+        signing = replace(WAVES, name="Signing", jwks=key_set("k1"))
+        app = (await registered(m, acme, signing)).app
+        await refused("jwks", doing=apps.update(m, ANA, acme.id, app.client_id, replace(signing, jwks="")))
+        after = await apps.update(m, ANA, acme.id, app.client_id, replace(signing, jwks=key_set("k2")))
+        assert after.jwks == key_set("k2")
+        detail = journal.lines("app.updated")[-1]["detail"]
+        assert (detail["before"]["jwks"], detail["after"]["jwks"]) == (["k1"], ["k2"])
 
     async def test_a_name_that_another_app_has_is_refused(self, m: Management, acme: Company) -> None:
         """The app stays as it was."""
@@ -184,7 +250,7 @@ class TestChanges:
         renewed = await apps.renew_secret(m, ANA, acme.id, new.app.client_id, form_token="form")
         assert renewed.client_secret is not None
         assert renewed.client_secret.reveal() not in journal.everything_stored()
-        with pytest.raises(AppAlready):
+        with pytest.raises(FormUsed):
             await apps.renew_secret(m, ANA, acme.id, new.app.client_id, form_token="form")
         async with m.database.transaction() as tx:
             client = await clients.by_id(tx, new.app.client_id)
@@ -214,7 +280,7 @@ class TestReview:
         )
         new = await registered(m, acme, bare)
         fields = ("description", "reasons", "policy_uri", "tos_uri", "owner", "contact_email")
-        await refused(*fields, doing=apps.submit(m, ANA, acme.id, new.app.client_id))
+        await refused(*fields, doing=app_review.submit(m, ANA, acme.id, new.app.client_id))
         assert (await apps.get_app(m, ANA, acme.id, new.app.client_id)).state == "draft"
 
     async def test_a_live_app_serves_every_company_and_a_suspended_one_none(
@@ -222,21 +288,21 @@ class TestReview:
     ) -> None:
         """Who did what to it when is on record."""
         client_id = (await registered(m, acme)).app.client_id
-        await apps.submit(m, ANA, acme.id, client_id)
+        await app_review.submit(m, ANA, acme.id, client_id)
         assert [app.client_id for app in await apps.every(m, state="in_review")] == [client_id]
         clock.pass_by(10)
-        live = await apps.approve(m, OPERATOR, client_id)
+        live = await app_review.approve(m, OPERATOR, client_id)
         assert (live.state, live.verified_at_s, live.submitted_at_s) == ("live", m.now(), m.now() - 10)
         async with m.database.transaction() as tx:
             client = await clients.by_id(tx, client_id)
         assert client is not None
         assert (client.enabled, client.restricted_to) == (True, None)
-        assert (await apps.suspend(m, OPERATOR, client_id)).state == "suspended"
+        assert (await app_review.suspend(m, OPERATOR, client_id)).state == "suspended"
         async with m.database.transaction() as tx:
             client = await clients.by_id(tx, client_id)
         assert client is not None
         assert not client.enabled
-        assert (await apps.resume(m, OPERATOR, client_id)).state == "live"
+        assert (await app_review.resume(m, OPERATOR, client_id)).state == "live"
         actions = [line["action"] for line in journal.lines() if line["action"].startswith("app.")]
         assert set(actions) == {
             "app.registered",
@@ -250,31 +316,65 @@ class TestReview:
     async def test_what_was_never_live_comes_back_as_a_draft(self, m: Management, acme: Company) -> None:
         """A suspension is no review."""
         client_id = (await registered(m, acme)).app.client_id
-        await apps.suspend(m, OPERATOR, client_id)
-        assert (await apps.resume(m, OPERATOR, client_id)).state == "draft"
+        await app_review.suspend(m, OPERATOR, client_id)
+        assert (await app_review.resume(m, OPERATOR, client_id)).state == "draft"
 
     async def test_a_step_that_does_not_follow_is_refused_with_the_state(
         self, m: Management, acme: Company
     ) -> None:
         """Nothing is changed."""
         app = await live_app(m, acme)
-        for step in (apps.submit, apps.withdraw):
+        for step in (app_review.submit, app_review.withdraw):
             invalid = await refused("state", doing=step(m, ANA, acme.id, app.client_id))
             assert "The app is live." in str(invalid)
-        for move in (apps.approve, apps.resume):
+        for move in (app_review.approve, app_review.resume):
             await refused("state", doing=move(m, OPERATOR, app.client_id))
-        await apps.suspend(m, OPERATOR, app.client_id)
-        await refused("state", doing=apps.suspend(m, OPERATOR, app.client_id))
+        await app_review.suspend(m, OPERATOR, app.client_id)
+        await refused("state", doing=app_review.suspend(m, OPERATOR, app.client_id))
         with pytest.raises(NotFound):
-            await apps.suspend(m, OPERATOR, "kg_ci_unknown")
+            await app_review.suspend(m, OPERATOR, "kg_ci_unknown")
+
+    async def test_what_is_approved_is_what_was_looked_at(
+        self, m: Management, acme: Company, journal: Journal
+    ) -> None:
+        """No draft, and nothing that was taken back, changed and submitted again meanwhile."""
+        app = (await registered(m, acme)).app
+        await refused("state", doing=app_review.approve(m, OPERATOR, app.client_id))
+        await app_review.submit(m, ANA, acme.id, app.client_id)
+        looked_at = revision_of(app)
+        await app_review.withdraw(m, ANA, acme.id, app.client_id)
+        await refused("state", doing=app_review.approve(m, OPERATOR, app.client_id, revision=looked_at))
+        await apps.update(m, ANA, acme.id, app.client_id, replace(WAVES, tos_uri="https://evil.example/"))
+        await app_review.submit(m, ANA, acme.id, app.client_id)
+        await refused("revision", doing=app_review.approve(m, OPERATOR, app.client_id, revision=looked_at))
+        now = await apps.of_operator(m, app.client_id)
+        assert now.state == "in_review"
+        live = await app_review.approve(m, OPERATOR, app.client_id, revision=revision_of(now))
+        assert live.state == "live"
+        assert journal.lines("app.approved")[-1]["detail"]["revision"] == revision_of(now)
+
+    async def test_an_approval_and_its_withdrawal_at_once_do_one_of_them(
+        self, m: Management, acme: Company, journal: Journal
+    ) -> None:
+        """Whoever came first; the other one is told."""
+        client_id = (await registered(m, acme)).app.client_id
+        await app_review.submit(m, ANA, acme.id, client_id)
+        both = await asyncio.gather(
+            app_review.approve(m, OPERATOR, client_id),
+            app_review.withdraw(m, ANA, acme.id, client_id),
+            return_exceptions=True,
+        )
+        assert sorted(isinstance(one, Invalid) for one in both) == [False, True]
+        assert len(journal.lines("app.approved") + journal.lines("app.withdrawn")) == 1
 
     async def test_two_who_decide_at_once_do_it_once(
         self, m: Management, acme: Company, journal: Journal
     ) -> None:
         """The other one is told."""
         client_id = (await registered(m, acme)).app.client_id
+        await app_review.submit(m, ANA, acme.id, client_id)
         both = await asyncio.gather(
-            *(apps.approve(m, OPERATOR, client_id) for _ in range(2)), return_exceptions=True
+            *(app_review.approve(m, OPERATOR, client_id) for _ in range(2)), return_exceptions=True
         )
         assert sorted(isinstance(one, Invalid) for one in both) == [False, True]
         assert len(journal.lines("app.approved")) == 1

@@ -12,8 +12,9 @@ from keygrove.management import integrations
 from keygrove.management.catalogue import SAMPLE, ApiListing, Catalogue, Permission
 from keygrove.management.companies import Company
 from keygrove.management.context import Management
+from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Invalid, NotFound
-from keygrove.management.integrations import AlreadyCreated, IntegrationKey, NewKey
+from keygrove.management.integrations import IntegrationKey, NewKey
 from keygrove.storage import clients
 from management.conftest import ANA, NOW, Journal
 from management.keys import make, refused
@@ -113,9 +114,9 @@ class TestCreate:
     async def test_a_form_sent_twice_makes_one_key(self, m: Management, acme: Company) -> None:
         """The second time it is told which key that was, without the secret."""
         first = await make(m, acme, form_token="once")
-        with pytest.raises(AlreadyCreated) as again:
+        with pytest.raises(FormUsed) as again:
             await make(m, acme, "Another name", form_token="once")
-        assert again.value.key == first.key
+        assert again.value.made.client_id == first.key.client_id
         assert len((await integrations.list_keys(m, acme.id)).keys) == 1
 
     async def test_a_double_click_makes_one_key(self, m: Management, acme: Company) -> None:
@@ -123,9 +124,9 @@ class TestCreate:
         clicks = [make(m, acme, form_token="once") for _ in range(5)]
         answers = await asyncio.gather(*clicks, return_exceptions=True)
         made = [answer for answer in answers if isinstance(answer, NewKey)]
-        told = [answer for answer in answers if isinstance(answer, AlreadyCreated)]
+        told = [answer for answer in answers if isinstance(answer, FormUsed)]
         assert (len(made), len(told)) == (1, 4)
-        assert {answer.key for answer in told} == {made[0].key}
+        assert {answer.made.client_id for answer in told} == {made[0].key.client_id}
 
     async def test_a_form_that_failed_can_be_sent_again(self, m: Management, acme: Company) -> None:
         """A refused creation does not spend it."""

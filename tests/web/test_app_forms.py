@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from hostile_rules import Rules
-from keygrove.management import apps, connected_apps
+from keygrove.management import app_review, apps, connected_apps
 from keygrove.management.apps import App
 from keygrove.management.context import OPERATOR
 from management.apps import WAVES, connected, live_app, registered
@@ -192,7 +192,7 @@ def test_a_removed_or_suspended_app_is_refused_its_changes(server: RunningServer
     """422 with the reason for a suspended one, 404 for one that is gone."""
     app = server.manage(lambda m: registered(m, ana.company, replace(WAVES, name="Soon gone"))).app
     base, token = f"/c/{ana.company.slug}/settings/apps/{app.client_id}", token_of(ana)
-    server.manage(lambda m: apps.suspend(m, OPERATOR, app.client_id))
+    server.manage(lambda m: app_review.suspend(m, OPERATOR, app.client_id))
     review = ana.browser.post(f"{base}/review", {"step": "submit", "form_token": token})
     assert review.status_code == 422
     assert "The app is suspended." in review.text

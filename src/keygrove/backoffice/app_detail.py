@@ -1,22 +1,23 @@
 """S18: one app. Its state and what comes next, its facts, how its consent screen looks, and its end."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from keygrove.backoffice.app_form import Filling, app_form
+from keygrove.backoffice.app_form import app_form, editing
+from keygrove.backoffice.app_preview import preview_of
 from keygrove.backoffice.apps import app_crumbs, find, view
-from keygrove.backoffice.asked_scopes import asked_for, not_asked_for
 from keygrove.backoffice.faults import FAILED, confirmation_faults, listed
 from keygrove.backoffice.here import Here, done
 from keygrove.backoffice.keys import Crumb
 from keygrove.backoffice.question import Question, ask
 from keygrove.backoffice.rendering import page
 from keygrove.management.app_details import details_of
-from keygrove.management.apps import App, remove, submit, withdraw
+from keygrove.management.app_review import submit, withdraw
+from keygrove.management.apps import App, remove
 from keygrove.management.errors import Fault, Invalid
-from keygrove.web.asking import AppCard, AskToAllow
 from keygrove.web.forms import read_form
 
 _CODE_CHALLENGE = "CODE_CHALLENGE"
@@ -44,9 +45,7 @@ async def review_now(request: Request) -> Response:
     except Invalid as invalid:
         if any(fault.field == "state" for fault in invalid.faults):
             return _overview(here, app, faults=invalid.faults)
-        details = details_of(app)
-        filling = Filling(app=app, details=details, must_confirm=here.must_confirm, faults=invalid.faults)
-        return app_form(here, filling)
+        return app_form(here, replace(editing(here, app), faults=invalid.faults))
     what = "app-withdrawn" if takes_back else "app-submitted"
     return RedirectResponse(f"{view(here, app).url}?done={what}", status_code=303)
 
@@ -70,7 +69,6 @@ async def remove_now(request: Request) -> Response:
 
 
 def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...] = ()) -> Response:
-    asked, card = _as_asked(here, app)
     return page(
         "app_overview",
         here.shell,
@@ -81,9 +79,7 @@ def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...
         app=view(here, app),
         said=app,
         crumbs=app_crumbs(here, Crumb(app.name)),
-        card=card,
-        permissions=asked_for(here.m.catalogue, asked, card),
-        impossible=not_asked_for(here.m.catalogue, asked, "the company"),
+        preview=preview_of(here, details_of(app), app),
         may_change=here.may_change,
         whom_to_ask=here.whom_to_ask,
         faults=listed(faults, {"state": ""}),
@@ -91,35 +87,6 @@ def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...
         discovery_url=here.discovery_url,
         authorization_url=_authorization_url(here, app),
     )
-
-
-def _as_asked(here: Here, app: App) -> tuple[AskToAllow, AppCard]:
-    """What people would be asked if the app asked for all it may."""
-    scopes = ("openid", *app.scope.tokens, *app.optional_scope.tokens, "offline")
-    asked = AskToAllow(
-        company_id=here.company.id,
-        company=here.company.name,
-        audience=app.audience,
-        scopes=scopes,
-        new=frozenset(),
-        optional=frozenset(app.optional_scope.tokens),
-        is_connected=False,
-        is_lasting=True,
-        lifetime_s=3600,
-        has_choice=False,
-    )
-    card = AppCard(
-        name=app.name,
-        maker=here.company.name,
-        description=app.description,
-        is_verified=app.verified_at_s is not None,
-        is_draft=app.state in ("draft", "in_review"),
-        reasons=app.reasons,
-        policy_uri=app.policy_uri,
-        terms_uri=app.tos_uri,
-        redirect_uri=app.redirect_uris[0],
-    )
-    return asked, card
 
 
 def _authorization_url(here: Here, app: App) -> str:

@@ -1,15 +1,17 @@
 """S18: the form of an app, for a new one and for one that is there."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from keygrove.backoffice.app_preview import preview_of
 from keygrove.backoffice.app_secret import already_done, app_ready
 from keygrove.backoffice.apps import app_crumbs, find, view
+from keygrove.backoffice.asked_scopes import shortened
 from keygrove.backoffice.faults import FAILED, by_field, confirmation_faults, listed
 from keygrove.backoffice.here import Here, enter
 from keygrove.backoffice.keys import Crumb
@@ -22,8 +24,9 @@ from keygrove.backoffice.permissions import (
     unexplained,
 )
 from keygrove.backoffice.rendering import page
-from keygrove.management.app_details import AppDetails, details_of
-from keygrove.management.apps import App, AppAlready, ApplicationType, register, update
+from keygrove.management.app_details import AppDetails, details_of, revision_of
+from keygrove.management.apps import App, ApplicationType, ChangedMeanwhile, register, update
+from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Fault, Invalid
 from keygrove.web.forms import Form, read_form
 
@@ -37,6 +40,9 @@ _KINDS: Mapping[Kind, tuple[ApplicationType, bool]] = {
 _LABELS = {
     "description": "Description",
     "redirect_uris": "Redirect URIs",
+    "post_logout_redirect_uris": "After signing out",
+    "backchannel_logout_uri": "Told of sign-outs",
+    "jwks": "Public keys",
     "logo_uri": "Logo",
     "policy_uri": "Privacy policy",
     "tos_uri": "Terms",
@@ -44,19 +50,25 @@ _LABELS = {
     "contact_email": "Contact",
     "reasons": "Permissions",
 }
+PREVIEW = "preview"
 _NOTHING = AppDetails(name="", permissions=(), redirect_uris=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filling:
-    """A form as it is filled in: for the app that it changes, or for a new one."""
+    """A form as it is filled in: for the app that it changes, or for a new one.
+
+    `revision` names what its maker looked at when they began; `status` is the answer's if there are faults.
+    """
 
     app: App | None = None
     details: AppDetails = _NOTHING
     kind: str = "web"
     once: str = ""
+    revision: str = ""
     must_confirm: bool = False
     faults: tuple[Fault, ...] = ()
+    status: int = FAILED
 
 
 async def new_app_page(request: Request) -> Response:
@@ -68,69 +80,100 @@ async def new_app_page(request: Request) -> Response:
 async def register_now(request: Request) -> Response:
     """POST …/apps/new. Raises SignInNeeded, NotFound, Forbidden, CrossSite.
 
-    The form's `once` makes a second sending of the same form find the app of the first.
+    The form's `once` makes a second sending of the same form find the app of the first. With `step` preview
+    nothing is done but to show the form again, with how the consent screen looks now.
     """
     here = await enter(request)
     form = await read_form(request)
-    await here.require_admin("app.registered", here.company.id)
-    details, once, kind = _details(here, form), form.one("once"), form.one("kind")
-    faults = await confirmation_faults(here, form)
-    confirmed = not faults
-    if kind not in _KINDS:
-        faults = (*faults, Fault("kind", "Choose what sort of program it is."))
-    if not faults:
-        application_type, public = _KINDS[cast(Kind, kind)]
-        try:
-            new = await register(
-                here.m,
-                here.actor,
-                here.company.id,
-                details,
-                application_type=application_type,
-                public=public,
-                form_token=once or None,
-            )
-        except Invalid as invalid:
-            faults = invalid.faults
-        except AppAlready as already:
-            return already_done(here, already.app)
-        else:
-            return app_ready(here, new, "Your app is registered")
-    return app_form(
-        here,
-        Filling(
-            details=details,
-            kind=kind,
-            once=once or secrets.token_urlsafe(24),
-            must_confirm=not confirmed,
-            faults=faults,
-        ),
+    filling = Filling(
+        details=_details(here, form),
+        kind=form.one("kind"),
+        once=form.one("once") or secrets.token_urlsafe(24),
+        must_confirm=here.must_confirm,
     )
+    if form.one("step") == PREVIEW:
+        return app_form(here, filling)
+    await here.require_admin("app.registered", here.company.id)
+    faults = await confirmation_faults(here, form)
+    filling = replace(filling, must_confirm=bool(faults))
+    if filling.kind not in _KINDS:
+        faults = (*faults, Fault("kind", "Choose what sort of program it is."))
+    if faults:
+        return app_form(here, replace(filling, faults=faults))
+    application_type, public = _KINDS[cast(Kind, filling.kind)]
+    try:
+        new = await register(
+            here.m,
+            here.actor,
+            here.company.id,
+            filling.details,
+            application_type=application_type,
+            public=public,
+            form_token=form.one("once") or None,
+        )
+    except Invalid as invalid:
+        return app_form(here, replace(filling, faults=invalid.faults))
+    except FormUsed as used:
+        return already_done(here, used.made)
+    return app_ready(here, new, "Your app is registered")
 
 
 async def edit_page(request: Request) -> Response:
     """GET …/apps/{client_id}/edit. Raises SignInNeeded, NotFound."""
     here, app = await find(request)
-    return app_form(here, Filling(app=app, details=details_of(app), must_confirm=here.must_confirm))
+    return app_form(here, editing(here, app))
 
 
 async def edit_now(request: Request) -> Response:
-    """POST …/apps/{client_id}/edit. Raises SignInNeeded, NotFound, Forbidden, CrossSite."""
+    """POST …/apps/{client_id}/edit. Raises SignInNeeded, NotFound, Forbidden, CrossSite.
+
+    Answers 409, and keeps what was typed, when somebody else changed the app since the form was opened. With
+    `step` preview nothing is done but to show the form again, with how the consent screen looks now.
+    """
     here, app = await find(request)
     form = await read_form(request)
+    details, revision = _details(here, form, details_of(app)), form.one("revision")
+    filling = replace(editing(here, app), details=details, revision=revision)
+    if form.one("step") == PREVIEW:
+        return app_form(here, filling)
     await here.require_admin("app.updated", app.client_id)
-    details = _details(here, form, details_of(app))
     faults = await confirmation_faults(here, form)
-    confirmed = not faults
-    if confirmed:
-        try:
-            after = await update(here.m, here.actor, here.company.id, app.client_id, details)
-        except Invalid as invalid:
-            faults = invalid.faults
-        else:
-            what = "unchanged" if details_of(after) == details_of(app) else "app-saved"
-            return RedirectResponse(f"{view(here, app).url}?done={what}", status_code=303)
-    return app_form(here, Filling(app=app, details=details, must_confirm=not confirmed, faults=faults))
+    if faults:
+        return app_form(here, replace(filling, faults=faults))
+    filling = replace(filling, must_confirm=False)
+    try:
+        after = await update(
+            here.m, here.actor, here.company.id, app.client_id, details, revision=revision or None
+        )
+    except Invalid as invalid:
+        return app_form(here, replace(filling, faults=invalid.faults))
+    except ChangedMeanwhile as changed:
+        return app_form(here, _overtaken(filling, changed))
+    what = "unchanged" if details_of(after) == details_of(app) else "app-saved"
+    return RedirectResponse(f"{view(here, app).url}?done={what}", status_code=303)
+
+
+def editing(here: Here, app: App) -> Filling:
+    """The form of an app, as it is now."""
+    details, revision = details_of(app), revision_of(app)
+    return Filling(app=app, details=details, revision=revision, must_confirm=here.must_confirm)
+
+
+def _overtaken(filling: Filling, changed: ChangedMeanwhile) -> Filling:
+    """What was typed beside how the app is now; saving it again replaces that."""
+    now, typed = details_of(changed.app), filling.details
+    differ = [name for name in _LABELS if name != "reasons" and getattr(now, name) != getattr(typed, name)]
+    said = [Fault(name, f"It now is {_brief(getattr(now, name))}.") for name in differ]
+    first = Fault("state", f"{changed} Look through what you entered, and save again to replace it.")
+    return replace(
+        filling, app=changed.app, revision=revision_of(changed.app), faults=(first, *said), status=409
+    )
+
+
+def _brief(value: str | Sequence[str]) -> str:
+    """A value in a sentence, cut off where it is long."""
+    text = value if isinstance(value, str) else " ".join(value)
+    return f"“{shortened(text, 80)}”" if text else "empty"
 
 
 def app_form(here: Here, filling: Filling) -> Response:
@@ -151,18 +194,22 @@ def app_form(here: Here, filling: Filling) -> Response:
         here.shell,
         title,
         "Apps you make",
-        status=FAILED if filling.faults else 200,
+        status=filling.status if filling.faults else 200,
         failed=bool(filling.faults),
         heading=title,
         app=None if app is None else view(here, app),
         # Its maker may not change what is in review or suspended.
         is_open=app is None or app.state in ("draft", "live"),
         is_public=app is not None and app.public,
+        signs=app is not None and app.jwks is not None,
+        preview=preview_of(here, details, app),
+        revision=filling.revision,
         crumbs=app_crumbs(here, *steps, Crumb("Edit" if steps else title)),
         action=f"{here.apps_url}/new" if app is None else f"{view(here, app).url}/edit",
         cancel_url=here.apps_url if app is None else view(here, app).url,
         details=details,
         redirect_uris="\n".join(details.redirect_uris),
+        post_logout_redirect_uris="\n".join(details.post_logout_redirect_uris),
         kind=filling.kind,
         once=filling.once,
         groups=app_groups(
@@ -190,7 +237,10 @@ def _details(here: Here, form: Form, before: AppDetails = _NOTHING) -> AppDetail
         permissions=tuple(scope for scope in scopes if scope not in optional),
         optional_permissions=optional,
         reasons=given_reasons(here.m.catalogue, form),
-        redirect_uris=form.one("redirect_uris").splitlines(),
+        redirect_uris=_lines(form, "redirect_uris"),
+        post_logout_redirect_uris=_lines(form, "post_logout_redirect_uris"),
+        backchannel_logout_uri=form.one("backchannel_logout_uri"),
+        jwks=form.one("jwks") if before.jwks else "",
         description=form.one("description"),
         logo_uri=form.one("logo_uri"),
         policy_uri=form.one("policy_uri"),
@@ -199,3 +249,7 @@ def _details(here: Here, form: Form, before: AppDetails = _NOTHING) -> AppDetail
         contact_email=form.one("contact_email"),
         require_pkce=form.one("require_pkce") != "no",
     )
+
+
+def _lines(form: Form, name: str) -> tuple[str, ...]:
+    return tuple(line for line in form.one(name).splitlines() if line.strip())

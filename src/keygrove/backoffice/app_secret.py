@@ -12,7 +12,10 @@ from keygrove.backoffice.here import Here
 from keygrove.backoffice.keys import Crumb
 from keygrove.backoffice.question import Question, ask
 from keygrove.backoffice.rendering import page
-from keygrove.management.apps import App, AppAlready, NewApp, renew_secret
+from keygrove.backoffice.secret_gone import Gone, secret_gone
+from keygrove.backoffice.times import moment
+from keygrove.management.apps import App, NewApp, renew_secret
+from keygrove.management.creations import ClientListing, FormUsed
 from keygrove.management.errors import Fault, NotFound
 from keygrove.web.forms import read_form
 
@@ -37,13 +40,16 @@ async def renew_now(request: Request) -> Response:
         return _question(here, app, once=once, faults=faults)
     try:
         new = await renew_secret(here.m, here.actor, here.company.id, app.client_id, form_token=once)
-    except AppAlready as already:
-        return already_done(here, already.app)
-    return app_ready(here, new, f"New Secret Key for {app.name}")
+    except FormUsed as used:
+        return already_done(here, used.made)
+    return app_ready(here, new, f"New Secret Key for {app.name}", replaced=True)
 
 
-def app_ready(here: Here, new: NewApp, heading: str) -> Response:
-    """The answer to the form that made the secret. A public app has none: straight to its own page."""
+def app_ready(here: Here, new: NewApp, heading: str, *, replaced: bool = False) -> Response:
+    """The answer to the form that made the secret, which may have `replaced` an old one.
+
+    A public app has none: straight to its own page.
+    """
     app = new.app
     if new.client_secret is None:
         return RedirectResponse(f"{view(here, app).url}?done=app-registered", status_code=303)
@@ -56,20 +62,27 @@ def app_ready(here: Here, new: NewApp, heading: str) -> Response:
         heading=heading,
         app=view(here, app),
         secret=secret,
+        replaced=replaced,
+        made=moment(here.m.now(), here.m.now()),
+        discovery_url=here.discovery_url,
+        redirect_uris=" ".join(app.redirect_uris),
         dotenv=dotenv(client_id=app.client_id, client_secret=secret),
     )
 
 
-def already_done(here: Here, app: App) -> Response:
-    """The answer to the same form sent again: it did its work, and the secret is gone."""
-    return page(
-        "app_already",
-        here.shell,
-        "Done already",
-        "Apps you make",
-        app=view(here, app),
-        apps_url=here.apps_url,
+def already_done(here: Here, made: ClientListing) -> Response:
+    """The answer to the same form sent again."""
+    gone = Gone(
+        title=("Done already", "Apps you make"),
+        section="apps",
+        heading="This was done already.",
+        name=made.client_name,
+        words="is as it was; sending the form again changed nothing. If nobody stored the Secret Key, "
+        "make a new one.",
+        view=("View the app", f"{here.apps_url}/{made.client_id}"),
+        all=("All apps", here.apps_url),
     )
+    return secret_gone(here, gone)
 
 
 def _question(here: Here, app: App, *, once: str, faults: tuple[Fault, ...] = ()) -> Response:

@@ -12,8 +12,9 @@ from keygrove.backoffice.key_ready import already_created, key_ready
 from keygrove.backoffice.keys import Crumb, crumbs
 from keygrove.backoffice.permissions import chosen_scopes, count_in_words, first_choice, groups
 from keygrove.backoffice.rendering import page
+from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Fault, Invalid
-from keygrove.management.integrations import AlreadyCreated, create_key
+from keygrove.management.integrations import create_key
 from keygrove.web.forms import read_form
 
 
@@ -41,8 +42,8 @@ async def create_now(request: Request) -> Response:
             )
         except Invalid as invalid:
             faults = invalid.faults
-        except AlreadyCreated as already:
-            return already_created(here, already.key)
+        except FormUsed as used:
+            return already_created(here, used.made)
         else:
             return key_ready(here, new)
     return _form(

@@ -6,7 +6,9 @@ from keygrove.backoffice.examples import dotenv, examples
 from keygrove.backoffice.here import Here
 from keygrove.backoffice.keys import view
 from keygrove.backoffice.rendering import page
+from keygrove.backoffice.secret_gone import Gone, secret_gone
 from keygrove.backoffice.times import moment
+from keygrove.management.creations import ClientListing
 from keygrove.management.integrations import IntegrationKey, NewKey
 
 
@@ -32,18 +34,19 @@ def key_ready(here: Here, new: NewKey) -> Response:
     )
 
 
-def already_created(here: Here, key: IntegrationKey) -> Response:
-    """The answer to the same form sent again: the key stands, its secret is gone."""
-    return page(
-        "key_already",
-        here.shell,
-        "Key created",
-        "Integrations",
-        name=key.name,
-        created=moment(key.created_at_s, here.m.now()),
-        url=view(here, key).url,
-        keys_url=here.keys_url,
+def already_created(here: Here, made: ClientListing) -> Response:
+    """The answer to the same form sent again."""
+    gone = Gone(
+        title=("Key created", "Integrations"),
+        section="keys",
+        heading=f"This key was created at {moment(made.created_at_s, here.m.now()).clock}.",
+        name=made.client_name,
+        words="exists once; sending the form again changed nothing. If nobody stored the Secret Key, "
+        "remove this key and create a new one.",
+        view=("View the key", f"{here.keys_url}/{made.client_id}"),
+        all=("All keys", here.keys_url),
     )
+    return secret_gone(here, gone)
 
 
 def scope_of(key: IntegrationKey) -> str:

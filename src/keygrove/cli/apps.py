@@ -1,10 +1,13 @@
 """`keygrove app`: apps that companies connect, and the operator's review of them."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from keygrove.cli import app_review
+from keygrove.cli.app_review import ClientId
+from keygrove.cli.app_shown import state_of, text_of, value_of
 from keygrove.cli.consent import Yes, confirm
 from keygrove.cli.keys import scopes_of
 from keygrove.cli.output import CommandFailed, Json, WronglyUsed, members, show, table, time_text
@@ -13,13 +16,12 @@ from keygrove.cli.work import find_company, with_management
 if TYPE_CHECKING:
     from keygrove.management.app_details import AppDetails
     from keygrove.management.apps import App, AppState, NewApp
-    from keygrove.management.context import Actor, Management
+    from keygrove.management.context import Management
     from keygrove.protocol.client import ApplicationType
 
 commands = typer.Typer(
     help="Apps that companies connect, and their review.", no_args_is_help=True, rich_markup_mode=None
 )
-ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The app's Client ID.")]
 _STATES = ("draft", "in_review", "live", "suspended")
 
 
@@ -27,63 +29,12 @@ def _option(name: str, text: str) -> Any:
     return typer.Option(f"--{name}", metavar="TEXT", help=text)
 
 
-def value_of(app: "App") -> dict[str, Any]:
-    """An app as JSON has it."""
-    return {
-        "client_id": app.client_id,
-        "name": app.name,
-        "state": app.state,
-        "company_id": app.company_id,
-        "audience": app.audience,
-        "permissions": list(app.scope.tokens),
-        "optional_permissions": list(app.optional_scope.tokens),
-        "reasons": dict(app.reasons),
-        "application_type": app.application_type,
-        "public": app.public,
-        "signs": app.jwks is not None,
-        "require_pkce": app.require_pkce,
-        "redirect_uris": list(app.redirect_uris),
-        "post_logout_redirect_uris": list(app.post_logout_redirect_uris),
-        "backchannel_logout_uri": app.backchannel_logout_uri,
-        "description": app.description,
-        "logo_uri": app.logo_uri,
-        "policy_uri": app.policy_uri,
-        "tos_uri": app.tos_uri,
-        "owner": app.owner,
-        "contact_email": app.contact_email,
-        "created_at": time_text(app.created_at_s),
-        "created_by": app.created_by,
-        "updated_at": time_text(app.updated_at_s),
-        "submitted_at": time_text(app.submitted_at_s),
-        "verified_at": time_text(app.verified_at_s),
-    }
+def _change(name: str, text: str) -> Any:
+    return typer.Option(f"--{name}", metavar="TEXT", help=f"{text[:-1]}, from now on.")
 
 
-def text_of(app: "App") -> str:
-    """An app as people read it: all that a review needs."""
-    kind = "native" if app.application_type == "native" else "web"
-    lines = [
-        ("Name", app.name),
-        ("Client ID", app.client_id),
-        ("State", _state(app)),
-        ("Company", app.company_id),
-        ("Kind", f"{kind}, {'public' if app.public else 'confidential' if app.has_secret else 'signs'}"),
-        ("PKCE", "required" if app.require_pkce else "not required"),
-        ("API", app.audience),
-        *(("Permission", _permission(app, scope)) for scope in app.scope.tokens),
-        *(("Optional", _permission(app, scope)) for scope in app.optional_scope.tokens),
-        *(("Redirect URI", uri) for uri in app.redirect_uris),
-        ("Description", app.description),
-        ("Logo", app.logo_uri or ""),
-        ("Privacy policy", app.policy_uri or ""),
-        ("Terms", app.tos_uri or ""),
-        ("Owner", app.owner),
-        ("Contact", app.contact_email),
-        ("Created", f"{time_text(app.created_at_s)} by {app.created_by}"),
-        ("Submitted", time_text(app.submitted_at_s) or ""),
-        ("Verified", time_text(app.verified_at_s) or ""),
-    ]
-    return members([(name, value) for name, value in lines if value])
+def _all_of(name: str, metavar: str, what: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=f"The new {what}, all of them; repeat.")
 
 
 @commands.command("create")
@@ -132,6 +83,7 @@ def create(
         redirect_uris=redirect_uri,
         post_logout_redirect_uris=post_logout_redirect_uri or [],
         backchannel_logout_uri=backchannel_logout_uri,
+        jwks=_keys_in(jwks, public),
         require_pkce=not pkce_optional,
         description=description,
         logo_uri=logo_uri,
@@ -142,7 +94,7 @@ def create(
     )
 
     kind: ApplicationType = "native" if native else "web"
-    how = {"application_type": kind, "public": public, "jwks": _keys_in(jwks, public), "live": live}
+    how = {"application_type": kind, "public": public, "live": live}
     new = with_management(lambda m: _register(m, company, details, how), create=False)
     _show_new(new, as_json)
 
@@ -155,6 +107,8 @@ def list_apps(
     as_json: Json = False,
 ) -> None:
     """List every company's apps, by name. Those that wait for you: --state in_review."""
+    from keygrove.management.app_details import revision_of
+
     if state is not None and state not in _STATES:
         raise WronglyUsed(f"--state: {state!r} is not one of {', '.join(_STATES)}")
 
@@ -170,13 +124,15 @@ def list_apps(
         (
             each.name,
             each.client_id,
-            each.state.replace("_", " "),
+            state_of(each),
             each.company_id,
             " ".join(each.scope.tokens),
+            time_text(each.submitted_at_s),
+            revision_of(each),
         )
         for each in found
     ]
-    headings = ["NAME", "CLIENT ID", "STATE", "COMPANY", "PERMISSIONS"]
+    headings = ["NAME", "CLIENT ID", "STATE", "COMPANY", "PERMISSIONS", "SUBMITTED", "REVISION"]
     show(
         as_json,
         {"apps": [value_of(each) for each in found]},
@@ -196,60 +152,64 @@ def show_app(client_id: ClientId, as_json: Json = False) -> None:
 @commands.command("update")
 def update(
     client_id: ClientId,
-    name: Annotated[str | None, typer.Option("--name", metavar="N", help="The new name.")] = None,
-    permission: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="The new permissions, all of them; repeat.")
+    name: Annotated[str | None, _change("name", "The name.")] = None,
+    permission: Annotated[list[str] | None, _all_of("permission", "SCOPE", "permissions")] = None,
+    optional_permission: Annotated[
+        list[str] | None, _all_of("optional-permission", "SCOPE", "optional permissions")
     ] = None,
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(metavar="URI", help="The new redirect URIs, all of them; repeat.")
+    reason: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE=TEXT", help="Why it needs a scope; the others stay.")
     ] = None,
+    redirect_uri: Annotated[list[str] | None, _all_of("redirect-uri", "URI", "redirect URIs")] = None,
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, _all_of("post-logout-redirect-uri", "URI", "addresses after signing out")
+    ] = None,
+    backchannel_logout_uri: Annotated[
+        str | None, _change("backchannel-logout-uri", "Where it is told of sign-outs.")
+    ] = None,
+    jwks: Annotated[
+        typer.FileText | None, typer.Option(metavar="FILE", help="The new public keys of an app that signs.")
+    ] = None,
+    require_pkce: Annotated[
+        bool | None, typer.Option("--pkce-required/--pkce-optional", help="Whether PKCE is required of it.")
+    ] = None,
+    description: Annotated[str | None, _change("description", "What it does.")] = None,
+    logo_uri: Annotated[str | None, _change("logo-uri", "The address of its logo.")] = None,
+    policy_uri: Annotated[str | None, _change("policy-uri", "The address of its privacy policy.")] = None,
+    tos_uri: Annotated[str | None, _change("tos-uri", "The address of its terms.")] = None,
+    owner: Annotated[str | None, _change("owner", "Who looks after it.")] = None,
+    contact_email: Annotated[str | None, _change("contact-email", "Where to write to.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Change an app's name, permissions or redirect URIs, also of one that is live."""
-    if name is None and not permission and not redirect_uri:
-        raise CommandFailed("nothing to change: give --name, --permission or --redirect-uri")
-
-    async def change(m: "Management") -> "App":
-        from dataclasses import replace
-
-        from keygrove.management import apps
-        from keygrove.management.app_details import details_of
-        from keygrove.management.context import OPERATOR
-
-        app = await apps.of_operator(m, client_id)
-        details = details_of(app)
-        details = details if name is None else replace(details, name=name)
-        details = replace(details, redirect_uris=redirect_uri) if redirect_uri else details
-        if permission:
-            details = replace(details, permissions=scopes_of(permission), optional_permissions=())
-        return await apps.update(m, OPERATOR, app.company_id, client_id, details)
-
-    app = with_management(change, create=False)
+    """Change what is said about an app, whatever its state. An empty text takes away what may be left out."""
+    given = {
+        "name": name,
+        "permissions": None if permission is None else scopes_of(permission),
+        "optional_permissions": None if optional_permission is None else scopes_of(optional_permission),
+        "redirect_uris": redirect_uri,
+        "post_logout_redirect_uris": post_logout_redirect_uri,
+        "backchannel_logout_uri": backchannel_logout_uri,
+        "jwks": None if jwks is None else jwks.read(),
+        "require_pkce": require_pkce,
+        "description": description,
+        "logo_uri": logo_uri,
+        "policy_uri": policy_uri,
+        "tos_uri": tos_uri,
+        "owner": owner,
+        "contact_email": contact_email,
+    }
+    changes = {member: value for member, value in given.items() if value is not None}
+    reasons = dict(_reason(each) for each in reason or [])
+    if not changes and not reasons:
+        raise CommandFailed("nothing to change: see keygrove app update --help")
+    app = with_management(lambda m: _update(m, client_id, changes, reasons), create=False)
     show(as_json, value_of(app), text_of(app))
 
 
-@commands.command("approve")
-def approve(client_id: ClientId, as_json: Json = False) -> None:
-    """Let every company connect an app."""
-    from keygrove.management import apps
-
-    _move(client_id, as_json, apps.approve, "is live: every company can connect it.")
-
-
-@commands.command("suspend")
-def suspend(client_id: ClientId, as_json: Json = False) -> None:
-    """Stop an app until it is resumed: it gets no tokens."""
-    from keygrove.management import apps
-
-    _move(client_id, as_json, apps.suspend, "is suspended: it gets no tokens.")
-
-
-@commands.command("resume")
-def resume(client_id: ClientId, as_json: Json = False) -> None:
-    """Let a suspended app work again, as it did before."""
-    from keygrove.management import apps
-
-    _move(client_id, as_json, apps.resume, "works again.")
+commands.command("submit")(app_review.submit)
+commands.command("approve")(app_review.approve)
+commands.command("suspend")(app_review.suspend)
+commands.command("resume")(app_review.resume)
 
 
 @commands.command("secret")
@@ -283,6 +243,25 @@ def remove(client_id: ClientId, yes: Yes = False, as_json: Json = False) -> None
     show(as_json, {"client_id": client_id, "removed": True}, f"The app {client_id} is removed.")
 
 
+async def _update(
+    m: "Management", client_id: str, changes: Mapping[str, Any], reasons: Mapping[str, str]
+) -> "App":
+    from dataclasses import replace
+
+    from keygrove.management import apps
+    from keygrove.management.app_details import details_of
+    from keygrove.management.context import OPERATOR
+
+    app = await apps.of_operator(m, client_id)
+    before = details_of(app)
+    if "permissions" in changes and "optional_permissions" not in changes:
+        # What is needed now is optional no more; the rest stays so.
+        left = tuple(each for each in before.optional_permissions if each not in changes["permissions"])
+        changes = {**changes, "optional_permissions": left}
+    details = replace(before, **changes, reasons={**before.reasons, **reasons})
+    return await apps.update(m, OPERATOR, app.company_id, client_id, details)
+
+
 async def _register(m: "Management", company: str, details: "AppDetails", how: Mapping[str, Any]) -> "NewApp":
     from keygrove.management import apps
     from keygrove.management.context import OPERATOR
@@ -309,27 +288,6 @@ def _show_new(new: "NewApp", as_json: bool) -> None:
     secret = new.client_secret.reveal()
     shown = {"client_id": app.client_id, "client_secret": secret, **value}
     show(as_json, shown, f"{text_of(app)}\n\n{members([('Secret Key', secret)])}\n\nIt is shown this once.")
-
-
-def _move(
-    client_id: str,
-    as_json: bool,
-    change: "Callable[[Management, Actor, str], Coroutine[Any, Any, App]]",
-    words: str,
-) -> None:
-    from keygrove.management.context import OPERATOR
-
-    app = with_management(lambda m: change(m, OPERATOR, client_id), create=False)
-    show(as_json, value_of(app), f"{app.name} {words}")
-
-
-def _state(app: "App") -> str:
-    return app.state.replace("_", " ")
-
-
-def _permission(app: "App", scope: str) -> str:
-    reason = app.reasons.get(scope, "")
-    return f"{scope}: {reason}" if reason else scope
 
 
 def _reason(text: str) -> tuple[str, str]:

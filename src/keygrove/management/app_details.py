@@ -1,10 +1,13 @@
 """What the maker of an app says about it, and what must be true of that (RFC 7591 §2)."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar
 
+from keygrove.management.app_keys import check_jwks, key_ids
 from keygrove.management.context import Management
 from keygrove.management.errors import Fault, Invalid
 from keygrove.management.integrations import choose_permissions
@@ -21,6 +24,7 @@ T = TypeVar("T")
 MAX_REDIRECT_URIS = 20
 DESCRIPTION_CHARACTERS = 300
 REASON_CHARACTERS = 200
+_REVISION_CHARACTERS = 12
 NEEDS_PERMISSION = "Choose at least one permission."
 # Every app may ask for these; they need no registration.
 _OPEN_TO_ALL = OFFLINE | {OPENID}
@@ -33,7 +37,8 @@ class AppDetails:
     """What is said about an app, as it was entered: nothing is checked yet.
 
     `permissions` are scopes of one API, `profile` and `email`; `optional_permissions` those of them that the
-    app does without unless it asks. `reasons` say why, by scope.
+    app does without unless it asks. `reasons` say why, by scope. `jwks` is what an app signs with that was
+    registered so (RFC 7523), a JSON Web Key Set.
     """
 
     name: str
@@ -50,6 +55,7 @@ class AppDetails:
     require_pkce: bool = True
     post_logout_redirect_uris: Sequence[str] = ()
     backchannel_logout_uri: str = ""
+    jwks: str = ""
 
 
 def described(m: Management, app: App, details: AppDetails) -> App:
@@ -89,6 +95,7 @@ def described(m: Management, app: App, details: AppDetails) -> App:
             lambda: _uris(details.post_logout_redirect_uris, "post_logout_redirect_uris", kind), ()
         ),
         backchannel_logout_uri=tried(lambda: _told_at(details.backchannel_logout_uri), None),
+        jwks=tried(lambda: _jwks(app, details.jwks), app.jwks),
         updated_at_s=m.now(),
     )
     if faults:
@@ -113,7 +120,25 @@ def details_of(app: App) -> AppDetails:
         require_pkce=app.require_pkce,
         post_logout_redirect_uris=app.post_logout_redirect_uris,
         backchannel_logout_uri=app.backchannel_logout_uri or "",
+        jwks=app.jwks or "",
     )
+
+
+def known_permissions(m: Management, scopes: Iterable[str]) -> tuple[str, ...]:
+    """Those of the scopes that an app may ask for, of whatever API."""
+    known = PERSON.union(m.catalogue.scopes())
+    return tuple(scope for scope in scopes if scope in known)
+
+
+def said(app: App) -> dict[str, object]:
+    """What is said about an app, as the journal keeps it: keys by their ids."""
+    return {**asdict(details_of(app)), "jwks": key_ids(app.jwks)}
+
+
+def revision_of(app: App) -> str:
+    """A short name for what is said about the app at this moment: whatever changes, so does the name."""
+    text = json.dumps(asdict(details_of(app)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_REVISION_CHARACTERS]
 
 
 def missing_for_review(app: App) -> tuple[Fault, ...]:
@@ -193,6 +218,15 @@ def _page(text: str, field: str, example: str) -> str | None:
     if not _FRAGMENT.fullmatch(fragment):
         raise Invalid(Fault(field, _PAGE.format(example)))
     return text
+
+
+def _jwks(app: App, text: str) -> str | None:
+    """The key set of an app that signs; how an app proves itself is settled when it is registered."""
+    if app.jwks is not None:
+        return check_jwks(text)
+    if text:
+        raise Invalid(Fault("jwks", "This app doesn't sign. Register one that does, with its keys."))
+    return None
 
 
 def _told_at(text: str) -> str | None:

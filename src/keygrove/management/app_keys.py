@@ -25,3 +25,8 @@ def check_jwks(text: str) -> str:
     if usable == 0 or usable != len(document["keys"]):
         raise Invalid(Fault("jwks", _EXPECTS))
     return json.dumps({"keys": document["keys"]}, separators=(",", ":"))
+
+
+def key_ids(jwks: str | None) -> list[str]:
+    """The ids of the keys in a key set that was checked."""
+    return [] if jwks is None else [key["kid"] for key in json.loads(jwks)["keys"]]

@@ -4,29 +4,27 @@ A draft works for its maker's own company, to try it. In review it stays as it i
 connect it, and its name and permissions stay as they were reviewed. Suspended, it gets no tokens.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keygrove.crypto.secrets import Secret, new_client_id, new_client_secret
-from keygrove.management.app_details import AppDetails, described, details_of, missing_for_review
-from keygrove.management.app_keys import check_jwks
+from keygrove.management.app_details import AppDetails, described, details_of, revision_of, said
 from keygrove.management.context import Actor, Management
+from keygrove.management.creations import use_form
 from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
 from keygrove.management.names import name_key
 from keygrove.management.record import record, require_admin
 from keygrove.protocol.client import ApplicationType
 from keygrove.protocol.scope import Scope
-from keygrove.storage import apps, clients, companies
+from keygrove.storage import apps, companies
 from keygrove.storage.apps import App, AppState
 from keygrove.storage.database import Transaction, UniqueViolation
 
 __all__ = [
     "App",
-    "AppAlready",
     "AppState",
     "ApplicationType",
+    "ChangedMeanwhile",
     "NewApp",
-    "approve",
     "every",
     "get_app",
     "list_apps",
@@ -34,16 +32,11 @@ __all__ = [
     "register",
     "remove",
     "renew_secret",
-    "resume",
-    "submit",
-    "suspend",
     "update",
-    "withdraw",
 ]
 
 APP_LIMIT = 100
 NAME_TAKEN = "Another app of your company has this name. Choose a different one."
-_STATE_WORDS = {"draft": "a draft", "in_review": "in review", "live": "live", "suspended": "suspended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +47,12 @@ class NewApp:
     client_secret: Secret | None
 
 
-class AppAlready(ManagementError):
-    """This form was sent before, and did its work; the secret cannot be shown again."""
+class ChangedMeanwhile(ManagementError):
+    """Somebody else changed the app since it was looked at; `app` is how it is now."""
 
     def __init__(self, app: App) -> None:
         self.app = app
-        super().__init__(f"This form has done its work for the app {app.client_id} already.")
+        super().__init__("Somebody else changed this app first. Nothing of yours was saved.")
 
 
 async def register(
@@ -70,15 +63,14 @@ async def register(
     *,
     application_type: ApplicationType = "web",
     public: bool = False,
-    jwks: str = "",
     live: bool = False,
     form_token: str | None = None,
 ) -> NewApp:
     """Register an app of the company as a draft; `live` skips the review, which the operator alone may do.
 
-    A public app has no secret, nor has one with `jwks`, the keys with which it signs. `form_token` names the
+    A public app has no secret, nor has one with `jwks`: it signs. `form_token` names the
     form that asks, so that sending it twice makes one app. Raises Forbidden, NotFound for an unknown company,
-    Invalid (fields as in AppDetails, and `jwks`), AppAlready.
+    Invalid (fields as in AppDetails), FormUsed.
     """
     await require_admin(m, actor, "app.registered", target_id=company_id, company_id=company_id)
     now, skips = m.now(), live and actor.kind == "cli"
@@ -97,7 +89,7 @@ async def register(
             reasons={},
             application_type=application_type,
             public=public,
-            jwks=check_jwks(jwks) if jwks else None,
+            jwks=details.jwks or None,
             state="live" if skips else "draft",
             state_changed_at_s=now,
             verified_at_s=now if skips else None,
@@ -105,16 +97,13 @@ async def register(
         details,
     )
     secret = new_client_secret() if app.has_secret else None
-    try:
-        async with m.database.transaction() as tx:
-            await _use_form(tx, m, company_id, app.client_id, form_token)
-            await _insert(tx, m, app, secret)
-            detail = {"name": app.name, "state": app.state, **_said(app)}
-            await record(
-                tx, m, actor, "app.registered", target_id=app.client_id, company_id=company_id, detail=detail
-            )
-    except _FormUsed as used:
-        raise AppAlready(used.app) from None
+    async with m.database.transaction() as tx:
+        await use_form(tx, m, company_id, app.client_id, form_token)
+        await _insert(tx, m, app, secret)
+        detail = {"state": app.state, **said(app)}
+        await record(
+            tx, m, actor, "app.registered", target_id=app.client_id, company_id=company_id, detail=detail
+        )
     return NewApp(app, secret)
 
 
@@ -152,10 +141,21 @@ async def of_operator(m: Management, client_id: str) -> App:
     return app
 
 
-async def update(m: Management, actor: Actor, company_id: str, client_id: str, details: AppDetails) -> App:
+async def update(
+    m: Management,
+    actor: Actor,
+    company_id: str,
+    client_id: str,
+    details: AppDetails,
+    *,
+    revision: str | None = None,
+) -> App:
     """Change what is said about an app; its next authorization follows. No change leaves no trace.
 
-    Raises Forbidden, NotFound, Invalid (fields as in AppDetails; `state` when it may not be changed now).
+    `revision` names what was looked at (`revision_of`), so that nobody undoes what they have not seen.
+
+    Raises Forbidden, NotFound, Invalid (fields as in AppDetails; `state` when it may not be changed now),
+    ChangedMeanwhile.
     """
     await require_admin(m, actor, "app.updated", target_id=client_id, company_id=company_id)
     await get_app(m, actor, company_id, client_id)
@@ -163,6 +163,8 @@ async def update(m: Management, actor: Actor, company_id: str, client_id: str, d
         async with m.database.transaction() as tx:
             # One after the other, so that the journal has each change.
             before = await _held(tx, company_id, client_id)
+            if revision not in (None, revision_of(before)):
+                raise ChangedMeanwhile(before)
             after = described(m, before, details)
             if details_of(after) == details_of(before):
                 return before
@@ -170,7 +172,7 @@ async def update(m: Management, actor: Actor, company_id: str, client_id: str, d
                 _require_open(before)
                 _require_as_reviewed(before, after)
             await apps.update(tx, after, name_key=name_key(after.name))
-            detail = {"before": _said(before), "after": _said(after)}
+            detail = {"before": said(before), "after": said(after)}
             await record(
                 tx, m, actor, "app.updated", target_id=client_id, company_id=company_id, detail=detail
             )
@@ -179,82 +181,27 @@ async def update(m: Management, actor: Actor, company_id: str, client_id: str, d
     return after
 
 
-async def submit(m: Management, actor: Actor, company_id: str, client_id: str) -> None:
-    """Ask the operator to review a draft. Raises Forbidden, NotFound, Invalid (what it lacks; `state`)."""
-    await require_admin(m, actor, "app.submitted", target_id=client_id, company_id=company_id)
-    app = await get_app(m, actor, company_id, client_id)
-    missing = missing_for_review(app)
-    if missing:
-        raise Invalid(*missing)
-    await _move(m, actor, app, "app.submitted", was=("draft",), to="in_review")
-
-
-async def withdraw(m: Management, actor: Actor, company_id: str, client_id: str) -> None:
-    """Take an app back from review, to change it. Raises Forbidden, NotFound, Invalid (field `state`)."""
-    await require_admin(m, actor, "app.withdrawn", target_id=client_id, company_id=company_id)
-    app = await get_app(m, actor, company_id, client_id)
-    await _move(m, actor, app, "app.withdrawn", was=("in_review",), to="draft")
-
-
-async def approve(m: Management, actor: Actor, client_id: str) -> App:
-    """Let every company connect an app. For the operator only. Raises NotFound, Invalid (field `state`)."""
-    app = await of_operator(m, client_id)
-    await _move(m, actor, app, "app.approved", was=("draft", "in_review"), to="live")
-    return await of_operator(m, client_id)
-
-
-async def suspend(m: Management, actor: Actor, client_id: str) -> App:
-    """Stop an app: it gets no tokens, and those it has end where they are looked up.
-
-    For the operator only. Raises NotFound, Invalid (field `state`).
-    """
-    app = await of_operator(m, client_id)
-    await _move(m, actor, app, "app.suspended", was=("draft", "in_review", "live"), to="suspended")
-    return await of_operator(m, client_id)
-
-
-async def resume(m: Management, actor: Actor, client_id: str) -> App:
-    """Let a suspended app work again: live if it ever was, else as a draft.
-
-    For the operator only. Raises NotFound, Invalid (field `state`).
-    """
-    app = await of_operator(m, client_id)
-    # Once live, an app is live or suspended for good, so nothing unreviewed comes back.
-    back: AppState = "draft" if app.verified_at_s is None else "live"
-    await _move(m, actor, app, "app.resumed", was=("suspended",), to=back)
-    return await of_operator(m, client_id)
-
-
 async def renew_secret(
     m: Management, actor: Actor, company_id: str, client_id: str, *, form_token: str | None = None
 ) -> NewApp:
     """Give an app a new secret; the old one ends at once.
 
     `form_token` names the form that asks, so that sending it twice makes one secret. Raises Forbidden,
-    NotFound, also for an app that has none, AppAlready.
+    NotFound, also for an app that has none, FormUsed.
     """
     await require_admin(m, actor, "app.secret_renewed", target_id=client_id, company_id=company_id)
     app = await get_app(m, actor, company_id, client_id)
     if not app.has_secret:
         raise NotFound("A public app has no secret." if app.public else "This app signs: it has no secret.")
     secret = new_client_secret()
-    try:
-        async with m.database.transaction() as tx:
-            await _use_form(tx, m, company_id, client_id, form_token)
-            digest = m.digests.of("client_secret", secret.reveal())
-            if not await apps.set_secret(tx, client_id, digest):
-                raise NotFound("There is no such app.")
-            await record(
-                tx,
-                m,
-                actor,
-                "app.secret_renewed",
-                target_id=client_id,
-                company_id=company_id,
-                detail={"name": app.name},
-            )
-    except _FormUsed as used:
-        raise AppAlready(used.app) from None
+    async with m.database.transaction() as tx:
+        await use_form(tx, m, company_id, client_id, form_token)
+        if not await apps.set_secret(tx, client_id, m.digests.of("client_secret", secret.reveal())):
+            raise NotFound("There is no such app.")
+        detail = {"name": app.name}
+        await record(
+            tx, m, actor, "app.secret_renewed", target_id=client_id, company_id=company_id, detail=detail
+        )
     return NewApp(app, secret)
 
 
@@ -267,26 +214,6 @@ async def remove(m: Management, actor: Actor, company_id: str, client_id: str) -
             raise NotFound("There is no such app.")
         detail = {"name": app.name}
         await record(tx, m, actor, "app.removed", target_id=client_id, company_id=company_id, detail=detail)
-
-
-class _FormUsed(Exception):
-    def __init__(self, app: App) -> None:
-        self.app = app
-        super().__init__()
-
-
-async def _use_form(
-    tx: Transaction, m: Management, company_id: str, client_id: str, form_token: str | None
-) -> None:
-    """Note that the form did its work. Raises _FormUsed when it did before, NotFound if for others."""
-    if form_token is None:
-        return
-    digest = m.digests.of("creation", form_token)
-    if await clients.remember_creation(tx, digest, client_id, at_s=m.now()):
-        return
-    made = await clients.created_by_form(tx, company_id, digest)
-    app = None if made is None else await apps.by_id(tx, made.client_id)
-    raise NotFound("There is no such form.") if app is None else _FormUsed(app)
 
 
 async def _insert(tx: Transaction, m: Management, app: App, secret: Secret | None) -> None:
@@ -331,47 +258,3 @@ def _require_as_reviewed(before: App, after: App) -> None:
         faults.append(Fault("permissions", message))
     if faults:
         raise Invalid(*faults)
-
-
-async def _move(
-    m: Management, actor: Actor, app: App, action: str, *, was: Sequence[AppState], to: AppState
-) -> None:
-    """Move an app to another state. Raises Invalid when it is in none of those it may come from."""
-    async with m.database.transaction() as tx:
-        # Nobody edits it meanwhile: what was looked at is what moves.
-        await companies.hold(tx, app.company_id)
-        moved = (
-            app.state in was
-            and await apps.by_id(tx, app.client_id) == app
-            and await apps.set_state(tx, app.client_id, was=app.state, state=to, at_s=m.now())
-        )
-        if moved:
-            await record(
-                tx,
-                m,
-                actor,
-                action,
-                target_id=app.client_id,
-                company_id=app.company_id,
-                detail={"name": app.name, "before": app.state, "after": to},
-            )
-            return
-        now = await apps.by_id(tx, app.client_id)
-    if now is None:
-        raise NotFound("There is no such app.")
-    raise Invalid(Fault("state", f"The app is {_STATE_WORDS[now.state]}. Nothing was changed."))
-
-
-def _said(app: App) -> dict[str, object]:
-    """What the journal keeps of an app."""
-    return {
-        "name": app.name,
-        "permissions": [*app.scope.tokens, *app.optional_scope.tokens],
-        "redirect_uris": app.redirect_uris,
-        "logo_uri": app.logo_uri,
-        "policy_uri": app.policy_uri,
-        "tos_uri": app.tos_uri,
-        "owner": app.owner,
-        "contact_email": app.contact_email,
-        "require_pkce": app.require_pkce,
-    }

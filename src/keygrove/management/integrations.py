@@ -16,7 +16,8 @@ from typing import TypeVar
 from keygrove.crypto.secrets import Secret, new_client_id, new_client_secret
 from keygrove.management.catalogue import ApiListing
 from keygrove.management.context import Actor, Management
-from keygrove.management.errors import Fault, Invalid, ManagementError, NotFound
+from keygrove.management.creations import use_form
+from keygrove.management.errors import Fault, Invalid, NotFound
 from keygrove.management.names import clean_name, name_key
 from keygrove.management.record import record, require_admin
 from keygrove.protocol.scope import Scope
@@ -66,14 +67,6 @@ class KeyPage:
     next: str
 
 
-class AlreadyCreated(ManagementError):
-    """This form made a key before; the Secret Key cannot be shown again."""
-
-    def __init__(self, key: IntegrationKey) -> None:
-        self.key = key
-        super().__init__(f"This form has made the key {key.client_id} already.")
-
-
 async def create_key(
     m: Management,
     actor: Actor,
@@ -85,10 +78,9 @@ async def create_key(
 ) -> NewKey:
     """Make a key. `form_token` names the form that asks, so that sending it twice makes one key.
 
-    Raises Forbidden, NotFound for an unknown company, Invalid (fields `name`, `permissions`), AlreadyCreated.
+    Raises Forbidden, NotFound for an unknown company, Invalid (fields `name`, `permissions`), FormUsed.
     """
     await require_admin(m, actor, "key.created", target_id=company_id, company_id=company_id)
-    form_digest = None if form_token is None else m.digests.of("creation", form_token)
     name, (api, scopes) = _both(lambda: _clean(name), lambda: choose_permissions(m, permissions))
     secret, now = new_client_secret(), m.now()
     listing = ClientListing(
@@ -101,20 +93,18 @@ async def create_key(
         created_by=actor.name,
         updated_at_s=now,
     )
-    try:
-        async with m.database.transaction() as tx:
-            await _insert(tx, m, listing, m.digests.of("client_secret", secret.reveal()), form_digest)
-            await record(
-                tx,
-                m,
-                actor,
-                "key.created",
-                target_id=listing.client_id,
-                company_id=company_id,
-                detail={"name": name, "permissions": scopes},
-            )
-    except _FormUsed as used:
-        raise AlreadyCreated(_key(used.listing)) from None
+    async with m.database.transaction() as tx:
+        await use_form(tx, m, company_id, listing.client_id, form_token)
+        await _insert(tx, m, listing, m.digests.of("client_secret", secret.reveal()))
+        await record(
+            tx,
+            m,
+            actor,
+            "key.created",
+            target_id=listing.client_id,
+            company_id=company_id,
+            detail={"name": name, "permissions": scopes},
+        )
     return NewKey(_key(listing), secret)
 
 
@@ -198,20 +188,7 @@ async def remove_key(m: Management, actor: Actor, company_id: str, client_id: st
         )
 
 
-class _FormUsed(Exception):
-    def __init__(self, listing: ClientListing) -> None:
-        self.listing = listing
-        super().__init__()
-
-
-async def _insert(
-    tx: Transaction, m: Management, listing: ClientListing, secret_digest: str, form_digest: str | None
-) -> None:
-    if form_digest is not None and not await clients.remember_creation(
-        tx, form_digest, listing.client_id, at_s=listing.created_at_s
-    ):
-        made = await clients.created_by_form(tx, listing.company_id, form_digest)
-        raise NotFound("There is no such form.") if made is None else _FormUsed(made)
+async def _insert(tx: Transaction, m: Management, listing: ClientListing, secret_digest: str) -> None:
     # One after the other, so that rivals cannot pass the limit together.
     if not await companies.hold(tx, listing.company_id):
         raise NotFound("There is no such company.")

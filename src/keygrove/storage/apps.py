@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 
 from keygrove.protocol.client import PUBLIC, SIGNED, ApplicationType
 from keygrove.protocol.scope import NO_SCOPE, Scope
-from keygrove.storage.database import Row, Transaction
+from keygrove.storage.database import Row, Transaction, Value
 
 AppState = Literal["draft", "in_review", "live", "suspended"]
 STATES: tuple[AppState, ...] = get_args(AppState)
@@ -81,50 +81,30 @@ async def insert(tx: Transaction, app: App, *, name_key: str, secret_digest: str
     """Add an app. False when its company has one of that name. A public one's digest is empty."""
     added = await tx.run(
         """
-        insert into clients (client_id, company_id, client_name, name_key, secret_digest, grant_types, scope,
-                             audience, created_at_s, created_by, updated_at_s, application_type,
-                             token_endpoint_auth_method, require_pkce, redirect_uris,
-                             post_logout_redirect_uris, backchannel_logout_uri, jwks, optional_scope)
+        insert into clients (client_id, client_name, name_key, scope, audience, updated_at_s,
+                             application_type, token_endpoint_auth_method, require_pkce, redirect_uris,
+                             post_logout_redirect_uris, backchannel_logout_uri, jwks, optional_scope,
+                             company_id, secret_digest, grant_types, created_at_s, created_by)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         on conflict (company_id, name_key) where removed_at_s is null do nothing
         """,
-        app.client_id,
+        *_of_clients(app, name_key),
         app.company_id,
-        app.name,
-        _NAME + name_key,
         secret_digest,
         GRANT_TYPES,
-        str(app.scope),
-        app.audience,
         app.created_at_s,
         app.created_by,
-        app.updated_at_s,
-        app.application_type,
-        app.token_endpoint_auth_method,
-        _switched_off(app),
-        " ".join(app.redirect_uris),
-        " ".join(app.post_logout_redirect_uris),
-        app.backchannel_logout_uri,
-        app.jwks,
-        str(app.optional_scope),
     )
     if added == 0:
         return False
     await tx.run(
         """
-        insert into apps (client_id, company_id, description, logo_uri, policy_uri, tos_uri, owner,
-                          contact_email, reasons, state, state_changed_at_s, submitted_at_s, verified_at_s)
+        insert into apps (client_id, description, logo_uri, policy_uri, tos_uri, owner, contact_email,
+                          reasons, company_id, state, state_changed_at_s, submitted_at_s, verified_at_s)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
-        app.client_id,
+        *_of_apps(app),
         app.company_id,
-        app.description,
-        app.logo_uri,
-        app.policy_uri,
-        app.tos_uri,
-        app.owner,
-        app.contact_email,
-        json.dumps(dict(app.reasons)),
         app.state,
         app.state_changed_at_s,
         app.submitted_at_s,
@@ -171,20 +151,7 @@ async def update(tx: Transaction, app: App, *, name_key: str) -> bool:
                            jwks = $13, optional_scope = $14
         where client_id = $1 and application_type is not null and removed_at_s is null
         """,
-        app.client_id,
-        app.name,
-        _NAME + name_key,
-        str(app.scope),
-        app.audience,
-        app.updated_at_s,
-        app.application_type,
-        app.token_endpoint_auth_method,
-        _switched_off(app),
-        " ".join(app.redirect_uris),
-        " ".join(app.post_logout_redirect_uris),
-        app.backchannel_logout_uri,
-        app.jwks,
-        str(app.optional_scope),
+        *_of_clients(app, name_key),
     )
     if touched == 0:
         return False
@@ -194,14 +161,7 @@ async def update(tx: Transaction, app: App, *, name_key: str) -> bool:
                         contact_email = $7, reasons = $8
         where client_id = $1
         """,
-        app.client_id,
-        app.description,
-        app.logo_uri,
-        app.policy_uri,
-        app.tos_uri,
-        app.owner,
-        app.contact_email,
-        json.dumps(dict(app.reasons)),
+        *_of_apps(app),
     )
     return True
 
@@ -254,8 +214,38 @@ async def remove(tx: Transaction, client_id: str, *, at_s: int) -> bool:
     return touched == 1
 
 
-def _switched_off(app: App) -> str | None:
-    return None if app.require_pkce else "no"
+def _of_clients(app: App, name_key: str) -> tuple[Value, ...]:
+    """What `clients` keeps of an app and its maker may change, as the statements above count it."""
+    return (
+        app.client_id,
+        app.name,
+        _NAME + name_key,
+        str(app.scope),
+        app.audience,
+        app.updated_at_s,
+        app.application_type,
+        app.token_endpoint_auth_method,
+        None if app.require_pkce else "no",
+        " ".join(app.redirect_uris),
+        " ".join(app.post_logout_redirect_uris),
+        app.backchannel_logout_uri,
+        app.jwks,
+        str(app.optional_scope),
+    )
+
+
+def _of_apps(app: App) -> tuple[Value, ...]:
+    """The same of `apps`, which only people read."""
+    return (
+        app.client_id,
+        app.description,
+        app.logo_uri,
+        app.policy_uri,
+        app.tos_uri,
+        app.owner,
+        app.contact_email,
+        json.dumps(dict(app.reasons)),
+    )
 
 
 def _app(row: Row) -> App:

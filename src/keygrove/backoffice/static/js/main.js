@@ -4,6 +4,7 @@ import { copyButtons } from "./copy.js";
 import { leaveWarning } from "./leave.js";
 import { menus } from "./menus.js";
 import { permissionPicker } from "./permissions.js";
+import { previewWhileTyping } from "./preview.js";
 import { saveButtons } from "./save.js";
 import { searchGuard } from "./search.js";
 import { sendAtOnce } from "./send.js";
@@ -12,7 +13,7 @@ import { themeButtons } from "./theme.js";
 
 for (const improve of [
   copyButtons, coverable, saveButtons, leaveWarning, permissionPicker, submitOnce, searchGuard, menus, themeButtons,
-  sendAtOnce,
+  previewWhileTyping, sendAtOnce,
 ]) {
   try {
     improve(document);
