@@ -106,6 +106,32 @@ class TestWhoIsTold:
         assert await waiting(database) == []
         assert await end(database)
 
+    async def test_a_grant_and_the_end_of_its_session_wait_for_each_other(self, database: Database) -> None:
+        """Whichever comes first: no app gets a grant of a session whose end it is not told of."""
+        held, go_on = asyncio.Event(), asyncio.Event()
+
+        async def grant() -> bool:
+            async with database.transaction() as tx:
+                open_still = await sessions.hold(tx, "sid1")
+                held.set()
+                await go_on.wait()
+                if open_still:
+                    await tx.run("update grants set sid = 'sid1' where grant_id = 'late'")
+            return open_still
+
+        async with database.transaction() as tx:
+            await tx.run("delete from grants where client_id = $1", APP.client_id)
+        await add_grant(database, code_of("late", session_id="none"))
+        granting = asyncio.create_task(grant())
+        await held.wait()
+        ending = asyncio.create_task(end(database))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        assert await granting
+        assert await ending
+        assert await waiting(database) == [NOTICE]
+        assert not await grant()
+
     async def test_a_session_in_anothers_place_tells_for_both(self, database: Database) -> None:
         """Through any number of them; while somebody is signed in still, nobody is told."""
         for number in (2, 3):

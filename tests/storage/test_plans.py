@@ -78,6 +78,7 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "people.memberships": lambda tx: people.memberships(tx, "p"),
     "sessions.by_digest": lambda tx: sessions.by_digest(tx, "d"),
     "sessions.touch": lambda tx: sessions.touch(tx, "d", seen_at_s=0),
+    "sessions.hold": lambda tx: sessions.hold(tx, "s"),
     "sessions.end": lambda tx: sessions.end(tx, "d", at_s=0),
     "sessions.end_all": lambda tx: sessions.end_all(tx, "p", at_s=0),
     "sessions.succeed": lambda tx: sessions.succeed(tx, "d", by_sid="s", at_s=0),

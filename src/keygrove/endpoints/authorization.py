@@ -5,7 +5,7 @@ It is asked again after each thing that the person did. Until a code is made not
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keygrove.crypto.secrets import new_code, new_grant_id
 from keygrove.endpoints.context import AuthorizationServer
@@ -36,7 +36,7 @@ from keygrove.protocol.consent import (
 from keygrove.protocol.errors import InvalidRequest, OAuthError
 from keygrove.protocol.message import Request
 from keygrove.protocol.response_mode import FormPost, Redirection, send_code, send_error
-from keygrove.storage import apps, clients, companies, consents, grants, journal, people
+from keygrove.storage import apps, clients, companies, consents, grants, journal, people, sessions
 from keygrove.storage.apps import App
 from keygrove.storage.database import Transaction
 
@@ -143,6 +143,9 @@ async def _decide(
     if isinstance(decision, Deny):
         raise ErrorRedirect(decision.error, asked.back)
     if isinstance(decision, Grant):
+        if not await sessions.hold(tx, decision.code.grant.session_id):
+            # They signed out a moment ago, and apps were told: this one would never hear of it.
+            return await _decide(tx, server, replace(attempt, signed_in=None), claimed, client)
         code = await _commit(tx, server, attempt, decision, now=now)
         return Answered(send_code(asked.back, code, server.policy.issuer))
     return await _show(tx, asked, decision, loaded)

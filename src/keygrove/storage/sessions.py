@@ -83,6 +83,14 @@ async def confirm(tx: Transaction, digest: str, *, at_s: int) -> None:
     )
 
 
+async def hold(tx: Transaction, sid: str) -> bool:
+    """Whether a session is open still; nobody ends it until the transaction ends."""
+    touched = await tx.run(
+        "update sessions set seen_at_s = seen_at_s where sid = $1 and ended_at_s is null", sid
+    )
+    return touched == 1
+
+
 async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
     """End a session, and note which apps are to be told. False when it had ended."""
     names = await _names(tx, "session_digest", digest)
