@@ -199,8 +199,17 @@ CLIENTS = (
         name="Nimbus OAuth 2.0 SDK",
         toolchain=toolchains.JAVA,
         lock=Lock("tests/clients/java/pom.xml", r"oauth2-oidc-sdk</artifactId>\s+<version>([^<]+)"),
-        for_itself=toolchains.java,
-        for_people=toolchains.java,
+        for_itself=toolchains.java("NimbusClient.java"),
+        for_people=toolchains.java("NimbusClient.java"),
+    ),
+    RealClient(
+        name="Spring Security",
+        toolchain=toolchains.JAVA,
+        lock=Lock(
+            "tests/clients/java/pom.xml", r"spring-security-oauth2-client</artifactId>\s+<version>([^<]+)"
+        ),
+        for_itself=toolchains.java("SpringClient.java"),
+        for_people=toolchains.java("SpringClient.java"),
     ),
     RealClient(
         name="mod_auth_openidc",

@@ -74,14 +74,17 @@ def _rust_programs() -> Path:
     return target / "debug"
 
 
-def java(certificate: Certificate) -> Program:
-    """The Java client, from its source."""
-    trust = f"-Djavax.net.ssl.trustStore={certificate.trust_store}"
-    password = f"-Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}"
-    source = HERE / "java" / "NimbusClient.java"
-    return Program(
-        ["java", trust, password, "-cp", f"{_java_libraries()}/*", str(source)], environ_for(certificate)
-    )
+def java(source: str) -> Callable[[Certificate], Program]:
+    """A Java client, from its source."""
+
+    def program(certificate: Certificate) -> Program:
+        trust = f"-Djavax.net.ssl.trustStore={certificate.trust_store}"
+        password = f"-Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}"
+        libraries = f"{_java_libraries()}/*"
+        command = ["java", trust, password, "-cp", libraries, str(HERE / "java" / source)]
+        return Program(command, environ_for(certificate))
+
+    return program
 
 
 @cache
