@@ -111,6 +111,10 @@ def _rust(name: str) -> Lock:
     return Lock("tests/clients/rust/Cargo.lock", rf'name = "{name}"\nversion = "([^"]+)"')
 
 
+def _maven(name: str) -> Lock:
+    return Lock("tests/clients/java/pom.xml", rf"{name}</artifactId>\s+<version>([^<]+)")
+
+
 CLIENTS = (
     RealClient(
         name="Authlib",
@@ -198,16 +202,14 @@ CLIENTS = (
     RealClient(
         name="Nimbus OAuth 2.0 SDK",
         toolchain=toolchains.JAVA,
-        lock=Lock("tests/clients/java/pom.xml", r"oauth2-oidc-sdk</artifactId>\s+<version>([^<]+)"),
+        lock=_maven("oauth2-oidc-sdk"),
         for_itself=toolchains.java("NimbusClient.java"),
         for_people=toolchains.java("NimbusClient.java"),
     ),
     RealClient(
         name="Spring Security",
         toolchain=toolchains.JAVA,
-        lock=Lock(
-            "tests/clients/java/pom.xml", r"spring-security-oauth2-client</artifactId>\s+<version>([^<]+)"
-        ),
+        lock=_maven("spring-security-oauth2-client"),
         for_itself=toolchains.java("SpringClient.java"),
         for_people=toolchains.java("SpringClient.java"),
     ),

@@ -25,7 +25,7 @@ import org.springframework.security.oauth2.core.endpoint.OAuth2AuthorizationResp
 import org.springframework.security.oauth2.core.oidc.user.OidcUser;
 import org.springframework.util.LinkedMultiValueMap;
 
-/** Spring Security's OAuth 2.0 client, its own parts wired as its login filter does. It speaks as node/dialogue.mjs says. */
+/** Spring Security, its parts wired as its login filter does. It speaks as node/dialogue.mjs says. */
 class SpringClient {
   private static final BufferedReader INPUT = new BufferedReader(new InputStreamReader(System.in));
 
