@@ -101,3 +101,21 @@ def test_an_app_is_connected_used_and_disconnected(visitor: Visitor, demo: Demo)
     connect(visitor, demo)
     assert visitor.heading() == "Acme", "what was allowed is not asked again"
     disconnect_in_backoffice(visitor)
+
+
+def test_who_signs_out_of_backoffice_is_signed_out_of_the_app(visitor: Visitor, demo: Demo) -> None:
+    """Keygrove tells the app, which never hears of it by the browser (back-channel logout)."""
+    connect(visitor, demo)
+    if visitor.heading() == PAGE:
+        visitor.press("Allow")
+    assert note(visitor) == "You are connected to Understory demo."
+    visitor.go("/sign-out")
+    visitor.press("Sign out")
+    connected = visitor.page.get_by_role("button", name="Refresh")
+    for _ in range(50):
+        visitor.page.goto(demo.shown["marketplace"])
+        if not connected.count():
+            break
+        visitor.page.wait_for_timeout(100)
+    assert note(visitor).startswith("You signed out of Understory demo")
+    look(visitor, "signed-out")
