@@ -38,7 +38,7 @@ def waves(site: Site, callback: Callback, company_id: str, **more: Any) -> Conne
         site.server,
         company_id,
         name="Waves Marketplace",
-        reasons=REASONS,
+        reasons=more.pop("reasons", REASONS),
         redirect_uris=(callback.redirect_uri,),
         post_logout_redirect_uris=(f"{callback.url}/bye",),
         policy_uri="https://app.example.com/privacy",
@@ -130,6 +130,33 @@ def test_what_else_the_way_shows(look: Look, site: Site, visit: OpenVisitor, cal
     arrive(visitor, app, redirect_uri="https://evil.example/cb")
     assert visitor.heading() == "This app's request can't be used"
     visitor.inspect("authorization-error")
+
+
+@every_look
+def test_a_sensitive_permission(look: Look, site: Site, visit: OpenVisitor, callback: Callback) -> None:
+    """Whose sign-in is some minutes old proves first that it is them, and is told why; then it is marked."""
+    company = site.new_company("Northern Lights Tours")
+    email = site.new_person(company)
+    reasons = {**REASONS, "order.read": "We pay out what you earned on our marketplace."}
+    scope = Scope(("booking.read", "booking.write", "event.read", "order.read"))
+    app = waves(site, callback, company.id, scope=scope, reasons=reasons)
+    visitor = visit(look)
+    visitor.sign_in(email)
+    arrive(visitor, app, scope="openid booking.read booking.write")
+    visitor.press("Allow")
+    back_at(visitor, callback)
+    site.age_sessions()
+    arrive(visitor, app, scope="openid event.read order.read offline")
+    assert visitor.heading() == "Sign in again to connect Waves Marketplace"
+    assert visitor.page.get_by_label("E-mail address").input_value() == email
+    visitor.inspect("connect-sign-in-sensitive")
+    visitor.page.get_by_label("Password").fill(PASSWORD)
+    visitor.press("Sign in")
+    assert visitor.page.get_by_text("Sensitive", exact=True).count() == 1
+    assert visitor.page.get_by_text("The app says: We pay out what you earned").is_visible()
+    visitor.inspect("consent-sensitive")
+    visitor.press("Allow")
+    assert back_at(visitor, callback)["code"]
 
 
 @every_look

@@ -336,7 +336,7 @@ def test_another_account_never_ends_in_a_code(app: Connecting, ana: Member, bob:
     wrong = go_on(ana.browser, page, "sign-in", email=bob.person.email, password="wrong")
     assert (wrong.status_code, "location" in wrong.headers) == (422, False)
     page = consent_of(go_on(ana.browser, wrong, "sign-in", email=bob.person.email, password=PASSWORD))
-    assert bob.person.email in page.text
+    assert bob.person.email in page.text.replace("<wbr>", "")
 
 
 def test_an_account_is_kept_or_changed(app: Connecting, ana: Member) -> None:
