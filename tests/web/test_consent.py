@@ -21,6 +21,7 @@ from web.apps import (
     go_on,
     new_app,
     refused_at_the_app,
+    refused_on_a_page,
 )
 from web.people import Member, join
 from web.visitor import Visitor, fields_of
@@ -243,6 +244,9 @@ def test_a41_a_draft_is_for_its_makers_company(server: RunningServer, ana: Membe
     assert "not published yet" in consent_of(draft.send(ana.browser)).text
     page = draft.send(bob.browser)
     assert "You can't connect" in page.text
+    assert "Back to the app" not in page.text
+    assert "You'll return to" not in page.text
+    refused_on_a_page(go_on(bob.browser, page, "cancel"))
     assert allowed_for(server, draft, bob.person.id) == {}
 
 
