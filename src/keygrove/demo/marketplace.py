@@ -209,7 +209,7 @@ class Marketplace:
             return look_into(self._api, connection.access_token)
 
 
-_SIGNED_OUT = Note("bad", f"You signed out of {PLATFORM}, so you are signed out here too.")
+_SIGNED_OUT = Note("good", f"You signed out of {PLATFORM}, so you are signed out here too.")
 _ENDED = Note("bad", f"{PLATFORM} has ended this connection. To go on, connect again.")
 
 

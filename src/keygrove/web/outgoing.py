@@ -43,18 +43,20 @@ class Outgoing:
 
         It takes LIMIT_S seconds in all at most. Raises NotReached.
         """
-        # Most workers never send anything, and these bring the better part of 20 MB along.
+        if self._tls is None:
+            # A quarter of a second, in which the event loop has others to serve.
+            self._tls = await asyncio.to_thread(_get_ready)
         import httpx2
 
         try:
             async with asyncio.timeout(LIMIT_S):
-                return await self._post(uri, body)
+                return await self._post(uri, body, self._tls)
         except TimeoutError:
             raise NotReached(f"no answer within {LIMIT_S:g} seconds") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise NotReached(f"{type(error).__name__}: {error}"[:200]) from error
 
-    async def _post(self, uri: str, body: bytes) -> int:
+    async def _post(self, uri: str, body: bytes, tls: "ssl.SSLContext") -> int:
         import httpx2
 
         parts = urlsplit(uri)
@@ -62,7 +64,7 @@ class Outgoing:
         addresses = await self._addresses(host, parts.port or (443 if parts.scheme == "https" else 80))
         headers = {**_HEADERS, "Host": parts.netloc}
         async with httpx2.AsyncClient(
-            verify=self._context(), trust_env=False, follow_redirects=False, timeout=LIMIT_S
+            verify=tls, trust_env=False, follow_redirects=False, timeout=LIMIT_S
         ) as client:
             for last, address in enumerate(addresses, start=1 - len(addresses)):
                 url = httpx2.URL(uri).copy_with(host=address)
@@ -93,9 +95,14 @@ class Outgoing:
             raise NotReached("the host is at an internal address")
         return allowed[:_MOST_ADDRESSES]
 
-    def _context(self) -> "ssl.SSLContext":
-        if self._tls is None:
-            import ssl
 
-            self._tls = ssl.create_default_context()
-        return self._tls
+def _get_ready() -> "ssl.SSLContext":
+    """Load what only senders need, and whom to trust: most workers never send anything."""
+    import ssl
+
+    import httpx2
+
+    tls = ssl.create_default_context()
+    # The first client of a process loads the rest.
+    httpx2.AsyncClient(verify=tls, trust_env=False)
+    return tls
