@@ -101,32 +101,6 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
     assert reading.config.issuer == "http://127.0.0.1:1003"
 
 
-def test_the_file_is_named_or_here_or_in_the_data_folder(tmp_path: Path) -> None:
-    """KEYGROVE_CONFIG goes before all; a data folder that is named before here, and here before another."""
-    named, data, usual = tmp_path / "named.toml", tmp_path / "data", tmp_path / ".keygrove"
-    data.mkdir()
-    usual.mkdir()
-    named.write_text("port = 1001")
-    (data / "keygrove.toml").write_text("port = 1003")
-    environ = {"KEYGROVE_DATA_DIR": str(data)}
-    (usual / "keygrove.toml").write_text("port = 1004")
-    assert load({}, {}, tmp_path).port == 1004
-    write(tmp_path, "port = 1002")
-    assert load({}, {}, tmp_path).port == 1002
-    assert load({}, environ, tmp_path).port == 1003
-    assert load({"data_dir": data}, {}, tmp_path).port == 1003
-    (data / "keygrove.toml").unlink()
-    assert load({}, environ, tmp_path).port == 1002
-    (data / "keygrove.toml").write_text("port = 1003")
-    assert load({}, environ | {"KEYGROVE_CONFIG": str(named)}, tmp_path).port == 1001
-
-
-def test_a_named_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
-    """Starting without it would start something else."""
-    faults = read({}, {"KEYGROVE_CONFIG": "gone.toml"}, tmp_path).faults
-    assert [str(fault) for fault in faults] == ["gone.toml: cannot be read: No such file or directory"]
-
-
 def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path) -> None:
     """From every source, each with file and line or the variable's name."""
     faults = faults_of(
