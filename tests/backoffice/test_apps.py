@@ -10,12 +10,19 @@ from backoffice.test_every_state import error_links
 from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
 from keygrove.management import app_review, apps
 from keygrove.management.app_details import AppDetails
-from keygrove.management.context import OPERATOR
+from keygrove.management.context import OPERATOR, Management
+from keygrove.storage import grants
 from management.apps import WAVES, connected, live_app, registered
 from running import PASSWORD
 
 every_look = in_looks(CLOSE_LOOKS)
 REASON = "Shows what was booked, for when."
+
+
+async def give_back(m: Management, grant_id: str) -> None:
+    """End a grant, as its app does."""
+    async with m.database.transaction() as tx:
+        assert await grants.revoke(tx, grant_id, at_s=m.now())
 
 
 def fill_in(visitor: Visitor, name: str, *redirect_uris: str) -> None:
@@ -164,6 +171,58 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
 
 
 @every_look
+def test_who_was_overtaken_keeps_what_they_typed(look: Look, site: Site, visit: OpenVisitor) -> None:
+    """They read how it is now, beside what they typed; saving again replaces it."""
+    company = site.new_company("Waves")
+    app = site.manage(lambda m: registered(m, company)).app
+    visitor = visit(look)
+    page = visitor.page
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"/c/{company.slug}/settings/apps/{app.client_id}/edit")
+    page.locator("#owner").fill("Mine")
+    theirs = replace(WAVES, description="Theirs.")
+    site.manage(lambda m: apps.update(m, OPERATOR, company.id, app.client_id, theirs))
+    with page.expect_response(lambda answer: answer.request.is_navigation_request()) as answered:
+        visitor.press("Save changes")
+    assert answered.value.status == 409
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else changed this app first.")
+    expect(page.locator("#description-error")).to_contain_text("It now is “Theirs.”.")
+    assert page.locator("#owner").input_value() == "Mine"
+    visitor.inspect("app-edit-overtaken")
+    visitor.press("Save changes")
+    after = site.manage(lambda m: apps.of_operator(m, app.client_id))
+    assert (after.owner, after.description) == ("Mine", WAVES.description)
+
+
+@every_look
+def test_the_consent_screen_is_previewed_while_it_is_typed(
+    look: Look, site: Site, visit: OpenVisitor
+) -> None:
+    """By itself with script, by a button without; whatever is missing yet."""
+    company = site.new_company("Waves")
+    visitor = visit(look)
+    page = visitor.page
+    visitor.sign_in(site.new_person(company))
+    visitor.go(f"/c/{company.slug}/settings/apps/new")
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("Let Your app work with the company's data?")
+    page.locator("#name").fill("Surf <b>Marketplace</b>")
+    visitor.choose("Bookings", "Read")
+    page.locator("#reason-booking\\.read").fill(REASON)
+    if look.script:
+        expect(page.get_by_role("button", name="Preview")).to_be_hidden()
+    else:
+        visitor.press("Preview")
+    expect(preview).to_contain_text("Let Surf <b>Marketplace</b> work with the company's data?")
+    expect(preview).to_contain_text("Read bookings")
+    expect(preview).to_contain_text(REASON)
+    assert page.locator("#name").input_value() == "Surf <b>Marketplace</b>"
+    assert page.get_by_role("alert").count() == 0
+    visitor.inspect("app-new-previewed")
+    assert site.manage(lambda m: apps.list_apps(m, company.id)) == ()
+
+
+@every_look
 def test_a_public_app_has_no_secret(look: Look, site: Site, visit: OpenVisitor) -> None:
     """Not on a page and not by its address."""
     company = site.new_company("Waves")
@@ -187,7 +246,7 @@ def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit:
     maker, company = site.new_company("Waves"), site.new_company("Northern Lights Tours")
     email = site.new_person(company)
     app = site.manage(lambda m: live_app(m, maker))
-    site.manage(lambda m: connected(m, company, app, email))
+    grant_id = site.manage(lambda m: connected(m, company, app, email))
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/integrations"
     visitor.sign_in(email)
@@ -203,7 +262,22 @@ def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit:
     assert "Read bookings" in text
     assert "Stay connected when nobody is there" in text
     assert email in text
+    assert "Suspended" not in text
     visitor.inspect("connected-app")
+    site.manage(lambda m: give_back(m, grant_id))
+    site.manage(lambda m: app_review.suspend(m, OPERATOR, app.client_id))
+    page.reload()
+    expect(page.get_by_role("main")).to_contain_text("It gets no tokens until")
+    expect(page.get_by_role("region", name="Activity").locator("li")).to_have_count(1)
+    visitor.inspect("connected-app-suspended")
+    site.manage(lambda m: app_review.resume(m, OPERATOR, app.client_id))
+    page.reload()
+    expect(page.get_by_role("main")).to_contain_text("It is still allowed to come again")
+    visitor.inspect("connected-app-gave-back")
+    visitor.go(url)
+    expect(card).to_contain_text("No access now")
+    visitor.inspect("integrations-gave-back")
+    visitor.follow("Manage Waves Marketplace")
     visitor.follow("Disconnect")
     visitor.inspect("disconnect")
     visitor.press("Disconnect")

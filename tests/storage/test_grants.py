@@ -8,7 +8,7 @@ import pytest
 from keygrove.protocol.authorization_grant import Standing
 from keygrove.protocol.consent import Consent
 from keygrove.protocol.scope import Scope
-from keygrove.storage import companies, consents, grants, people
+from keygrove.storage import apps, companies, consents, grants, people
 from keygrove.storage.consents import ConnectedApp, ConnectedBy
 from keygrove.storage.database import Database, Transaction, UniqueViolation
 from keygrove.storage.grants import StoredGrant
@@ -294,6 +294,8 @@ class TestConsents:
             people=(bea, ana),
             scope=Scope(("booking.read", *scope.tokens)),
             last_used_at_s=120,
+            has_access=True,
+            is_removed=False,
         )
         second = replace(
             first,
@@ -305,5 +307,11 @@ class TestConsents:
             people=(replace(ana, given_at_s=98, changed_at_s=98),),
             scope=scope,
             last_used_at_s=None,
+            has_access=False,
         )
         assert found == [first, second]
+        async with database.transaction() as tx:
+            await grants.revoke(tx, "g1", at_s=140)
+            await apps.remove(tx, "app1", at_s=150)
+            found = await consents.connected(tx, ACME.id)
+        assert found == [replace(first, has_access=False, is_removed=True), second]

@@ -14,7 +14,9 @@ from keygrove.backoffice.here import Here, done
 from keygrove.backoffice.keys import Crumb
 from keygrove.backoffice.question import Question, ask
 from keygrove.backoffice.rendering import page
+from keygrove.backoffice.times import moment
 from keygrove.management.app_details import details_of
+from keygrove.management.app_keys import key_ids
 from keygrove.management.app_review import submit, withdraw
 from keygrove.management.apps import App, remove
 from keygrove.management.errors import Fault, Invalid
@@ -78,6 +80,8 @@ def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...
         failed=bool(faults),
         app=view(here, app),
         said=app,
+        key_ids=key_ids(app.jwks),
+        submitted=moment(app.submitted_at_s, here.m.now()) if app.submitted_at_s is not None else None,
         crumbs=app_crumbs(here, Crumb(app.name)),
         preview=preview_of(here, details_of(app), app),
         may_change=here.may_change,

@@ -1,30 +1,24 @@
 """S16: the apps that a company connected, and how it disconnects them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from keygrove.backoffice.app_activity import in_words, sentence, told
 from keygrove.backoffice.faults import confirmation_faults
 from keygrove.backoffice.here import Here, done, enter
 from keygrove.backoffice.keys import Crumb, crumbs
 from keygrove.backoffice.question import Question, ask
 from keygrove.backoffice.rendering import page
 from keygrove.backoffice.times import Moment, moment
-from keygrove.management.catalogue import Catalogue
-from keygrove.management.connected_apps import ConnectedApp, disconnect, get_connected
+from keygrove.management.connected_apps import ConnectedApp, Happening, activity, disconnect, get_connected
 from keygrove.management.errors import Fault
 from keygrove.web.forms import read_form
 
-# What is said on the consent page to who allows it, said to the company.
-_WORDS = {
-    "profile": "See the name of who connects it",
-    "email": "See the e-mail address of who connects it",
-    "offline": "Stay connected when nobody is there",
-}
-_OF_EVERY_APP = "openid"
 _SHOWN = 3
+_OF_ACCESS = ("connected", "widened", "again", "gave-back", "stolen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +31,21 @@ class PersonView:
     allowed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What keeps a connected app from the company's data, in a word and in a sentence or two."""
+
+    label: str
+    pill: str
+    meaning: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedView:
-    """A connected app in words. `can` is what it may do, the API's permissions first."""
+    """A connected app in words. `mark` is None when nothing keeps it from working.
+
+    `can` is what it may do, the API's permissions first.
+    """
 
     name: str
     maker: str
@@ -49,6 +55,7 @@ class ConnectedView:
     can: tuple[str, ...]
     scopes: tuple[str, ...]
     last_used: Moment | None
+    mark: Mark | None
     url: str
 
     @property
@@ -65,8 +72,8 @@ class ConnectedView:
         return f"{words[:1].lower()}{words[1:]}" + (f" and {more} more" if more > 0 else "")
 
 
-def view(here: Here, app: ConnectedApp) -> ConnectedView:
-    """The connected app as pages show it."""
+def view(here: Here, app: ConnectedApp, happened: Sequence[Happening] = ()) -> ConnectedView:
+    """The connected app as pages show it, with what `happened` to it where that is at hand."""
     now, catalogue = here.m.now(), here.m.catalogue
     return ConnectedView(
         name=app.name,
@@ -85,49 +92,60 @@ def view(here: Here, app: ConnectedApp) -> ConnectedView:
         can=in_words(catalogue, app.scope.tokens),
         scopes=app.scope.tokens,
         last_used=None if app.last_used_at_s is None else moment(app.last_used_at_s, now),
+        mark=_mark(here, app, happened),
         url=f"{here.integrations_url}/apps/{app.client_id}",
     )
 
 
-def in_words(catalogue: Catalogue, scopes: Iterable[str]) -> tuple[str, ...]:
-    """What scopes let an app do. Writing includes reading, which is then not said."""
-    held = dict.fromkeys("offline" if scope == "offline_access" else scope for scope in scopes)
-    included = {
-        permission.read
-        for api in catalogue.apis
-        for permission in api.permissions
-        if permission.write in held
-    }
-    of_api = [scope for scope in catalogue.scopes() if scope in held and scope not in included]
-    gone = [scope for scope in held if scope not in {*catalogue.scopes(), *_WORDS, _OF_EVERY_APP}]
-    return (
-        *(catalogue.label(scope) for scope in (*of_api, *gone)),
-        *(words for scope, words in _WORDS.items() if scope in held),
-    )
+def _mark(here: Here, app: ConnectedApp, happened: Sequence[Happening]) -> Mark | None:
+    platform, company = here.shell.platform, here.company.name
+    if app.is_removed:
+        meaning = "Its maker removed the app, for good. Disconnect it to take back what it was allowed."
+        return Mark("Removed", "bad", meaning)
+    if app.state == "suspended":
+        meaning = (
+            f"{platform} stopped the app. It gets no tokens until {platform} lets it work again; what it was "
+            f"allowed for {company} stays. Disconnect it to take that back."
+        )
+        return Mark("Suspended", "bad", meaning)
+    if not app.has_access:
+        meaning = (
+            f"{_why_no_access(here, happened)} It is still allowed to come again without being asked anew. "
+            "Disconnect it to take that back."
+        )
+        return Mark("No access now", "new", meaning)
+    return None
 
 
-def sentence(words: Sequence[str]) -> str:
-    """ "Read bookings, stay connected". Of nothing: what every app may."""
-    first, *rest = words or ("Know who connects it",)
-    return ", ".join((first, *(f"{each[:1].lower()}{each[1:]}" for each in rest)))
+def _why_no_access(here: Here, happened: Sequence[Happening]) -> str:
+    last = next((one for one in happened if one.what in _OF_ACCESS), None)
+    day = "" if last is None else moment(last.at_s, here.m.now()).day
+    match last:
+        case Happening(what="gave-back"):
+            return f"The app gave its access back on {day}."
+        case Happening(what="stolen"):
+            return f"Its access ended on {day}, because a code or token of it was used twice."
+    return "The app holds no access at the moment."
 
 
-async def find(request: Request) -> tuple[Here, ConnectedView]:
+async def find(request: Request) -> tuple[Here, ConnectedApp]:
     """The connected app in the request's path. Raises SignInNeeded, NotFound."""
     here = await enter(request)
-    return here, view(here, await get_connected(here.m, here.company.id, request.path_params["client_id"]))
+    return here, await get_connected(here.m, here.company.id, request.path_params["client_id"])
 
 
 async def connected_page(request: Request) -> Response:
     """GET …/integrations/apps/{client_id}. Raises SignInNeeded, NotFound."""
     here, app = await find(request)
+    happened = await activity(here.m, here.company.id, app.client_id)
     return page(
         "connected_app",
         here.shell,
         app.name,
         "Connected apps",
         "Integrations",
-        app=app,
+        app=view(here, app, happened),
+        activity=told(here, happened),
         crumbs=crumbs(here, Crumb(app.name)),
         may_change=here.may_change,
         whom_to_ask=here.whom_to_ask,
@@ -138,7 +156,7 @@ async def connected_page(request: Request) -> Response:
 async def disconnect_page(request: Request) -> Response:
     """GET …/integrations/apps/{client_id}/disconnect. Raises SignInNeeded, NotFound."""
     here, app = await find(request)
-    return _question(here, app)
+    return _question(here, view(here, app))
 
 
 async def disconnect_now(request: Request) -> Response:
@@ -148,7 +166,7 @@ async def disconnect_now(request: Request) -> Response:
     await here.require_admin("app.disconnected", app.client_id)
     faults = await confirmation_faults(here, form)
     if faults:
-        return _question(here, app, faults)
+        return _question(here, view(here, app), faults)
     await disconnect(here.m, here.actor, here.company.id, app.client_id)
     return RedirectResponse(f"{here.integrations_url}?done=disconnected", status_code=303)
 

@@ -15,6 +15,7 @@ from keygrove.protocol.revocation import revoke as decide
 from keygrove.protocol.token import Facts
 from keygrove.storage import clients, grants
 from keygrove.storage.database import Transaction
+from keygrove.storage.journal import GAVE_BACK
 
 
 async def revoke(server: AuthorizationServer, request: Request) -> Response:
@@ -40,7 +41,7 @@ async def _revoke(exchange: Exchange) -> Response:
         token, grant = await _find(tx, server, text, now=now)
         ending = decide(authenticated, token, grant, now=now)
         if ending is not None:
-            await end_grant(tx, server, request, ending, reason="its client revoked it")
+            await end_grant(tx, server, request, ending, reason=GAVE_BACK)
     return json_response({})
 
 

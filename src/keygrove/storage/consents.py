@@ -26,7 +26,8 @@ class ConnectedApp:
     """An app that a company connected, also one that was suspended or removed since.
 
     `scope` is all that somebody allows it, `maker` the name of the company that makes it. Times are epoch
-    seconds; `last_used_at_s` is when it last got a token for the company.
+    seconds; `last_used_at_s` is when it last got a token for the company. `has_access`: it holds something
+    that did not end, else it has to come again.
     """
 
     client_id: str
@@ -38,6 +39,8 @@ class ConnectedApp:
     people: tuple[ConnectedBy, ...]
     scope: Scope
     last_used_at_s: int | None
+    has_access: bool
+    is_removed: bool
 
 
 async def give(tx: Transaction, consent: Consent, client_id: str, *, at_s: int) -> None:
@@ -86,7 +89,7 @@ async def connected(tx: Transaction, company_id: str) -> list[ConnectedApp]:
     """The apps that people of a company connected to it, by name; the people by when they did."""
     rows = await tx.all(
         """
-        select s.client_id, s.person_id, s.scope, s.given_at_s, s.changed_at_s, c.client_name,
+        select s.client_id, s.person_id, s.scope, s.given_at_s, s.changed_at_s, c.client_name, c.removed_at_s,
                o.name as maker, a.logo_uri, a.state, a.verified_at_s, p.name as person_name, p.email
         from consents s
         join clients c on c.client_id = s.client_id
@@ -99,10 +102,15 @@ async def connected(tx: Transaction, company_id: str) -> list[ConnectedApp]:
         company_id,
     )
     used = await tx.all(
-        "select client_id, max(used_at_s) as at_s from grants where company_id = $1 group by client_id",
+        """
+        select client_id, max(used_at_s) as at_s,
+               sum(case when revoked_at_s is null then 1 else 0 end) as open
+        from grants where company_id = $1 group by client_id
+        """,
         company_id,
     )
     last_used = {row["client_id"]: row["at_s"] for row in used}
+    holding = {row["client_id"] for row in used if row["open"]}
     first = {row["client_id"]: row for row in reversed(rows)}
     people: dict[str, list[ConnectedBy]] = {}
     for row in rows:
@@ -127,6 +135,8 @@ async def connected(tx: Transaction, company_id: str) -> list[ConnectedApp]:
             people=tuple(who),
             scope=Scope.of(sorted({token for one in who for token in one.scope.tokens})),
             last_used_at_s=last_used.get(client_id),
+            has_access=client_id in holding,
+            is_removed=first[client_id]["removed_at_s"] is not None,
         )
         for client_id, who in people.items()
     ]

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from keygrove.storage.database import Transaction
+from keygrove.storage.database import Row, Transaction
+
+# Why a grant ended, when its app gave it up.
+GAVE_BACK = "its client revoked it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +46,51 @@ async def append(tx: Transaction, event: Event) -> None:
         event.detail,
         event.address,
         event.request_id,
+    )
+
+
+async def of_connection(tx: Transaction, company_id: str, client_id: str, *, limit: int) -> list[Event]:
+    """What happened to an app that a company connected, youngest first.
+
+    That is: connected, disconnected and ended for this company; suspended, resumed and removed for all.
+    """
+    rows = await tx.all(
+        """
+        select * from journal
+        where target_id = $2 and outcome = 'done'
+          and ((company_id = $1 and action in ('app.connected', 'app.disconnected'))
+               or action in ('app.suspended', 'app.resumed', 'app.removed'))
+        order by at_us desc, event_id desc limit $3
+        """,
+        company_id,
+        client_id,
+        limit,
+    )
+    ended = await tx.all(
+        """
+        select * from journal where company_id = $1 and action = 'grant.revoked' and actor_id = $2
+        order by at_us desc, event_id desc limit $3
+        """,
+        company_id,
+        client_id,
+        limit,
+    )
+    found = sorted((*rows, *ended), key=lambda row: (row["at_us"], row["event_id"]), reverse=True)
+    return [_event(row) for row in found[:limit]]
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        id=row["event_id"],
+        at_us=row["at_us"],
+        actor_kind=row["actor_kind"],
+        actor_id=row["actor_id"],
+        actor_name=row["actor_name"],
+        company_id=row["company_id"],
+        action=row["action"],
+        target_id=row["target_id"],
+        outcome=row["outcome"],
+        detail=row["detail"],
+        address=row["address"],
+        request_id=row["request_id"],
     )
