@@ -180,13 +180,15 @@ def test_who_was_overtaken_keeps_what_they_typed(look: Look, site: Site, visit: 
     visitor.sign_in(site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/apps/{app.client_id}/edit")
     page.locator("#owner").fill("Mine")
-    theirs = replace(WAVES, description="Theirs.")
+    theirs = replace(WAVES, description="Theirs.", permissions=("event.read",), require_pkce=False)
     site.manage(lambda m: apps.update(m, OPERATOR, company.id, app.client_id, theirs))
     with page.expect_response(lambda answer: answer.request.is_navigation_request()) as answered:
         visitor.press("Save changes")
     assert answered.value.status == 409
     expect(page.get_by_role("alert")).to_contain_text("Somebody else changed this app first.")
     expect(page.locator("#description-error")).to_contain_text("It now is “Theirs.”.")
+    expect(page.get_by_role("alert")).to_contain_text("now there are “event.read”.")
+    expect(page.get_by_role("alert")).to_contain_text("PKCE now is not required.")
     assert page.locator("#owner").input_value() == "Mine"
     visitor.inspect("app-edit-overtaken")
     visitor.press("Save changes")

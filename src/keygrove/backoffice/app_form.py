@@ -162,8 +162,16 @@ def editing(here: Here, app: App) -> Filling:
 def _overtaken(filling: Filling, changed: ChangedMeanwhile) -> Filling:
     """What was typed beside how the app is now; saving it again replaces that."""
     now, typed = details_of(changed.app), filling.details
-    differ = [name for name in _LABELS if name != "reasons" and getattr(now, name) != getattr(typed, name)]
+    texts = ("name", *(name for name in _LABELS if name != "reasons"))
+    differ = [name for name in texts if getattr(now, name) != getattr(typed, name)]
     said = [Fault(name, f"It now is {_brief(getattr(now, name))}.") for name in differ]
+    chosen = (*now.permissions, *now.optional_permissions)
+    if set(chosen) != {*typed.permissions, *typed.optional_permissions}:
+        said.append(Fault("permissions", f"Now there are {_brief(chosen)}."))
+    other = (scope for scope, reason in now.reasons.items() if reason != typed.reasons.get(scope))
+    said += [Fault("permissions", f"The reason for {_brief(scope)} is another one now.") for scope in other]
+    if now.require_pkce != typed.require_pkce:
+        said.append(Fault("state", f"PKCE now is {'required' if now.require_pkce else 'not required'}."))
     first = Fault("state", f"{changed} Look through what you entered, and save again to replace it.")
     return replace(
         filling, app=changed.app, revision=revision_of(changed.app), faults=(first, *said), status=409
