@@ -200,6 +200,17 @@ class TestGrants:
             assert await grants.revoke_of_person(tx, ANA.id, at_s=202) == 2
             assert await revoked(tx) == {"g1", "g2", "g3", "g4"}
 
+    async def test_the_latest_company_is_that_of_the_newest_grant(self, database: Database) -> None:
+        """Of this person and this app."""
+        await add_grant(database)
+        await add_grant(database, code_of("g2", company_id=MAKER.id), created_at_s=150)
+        await add_grant(database, code_of("g3", subject=BEA.id), created_at_s=160)
+        await add_grant(database, code_of("g4", client_id=NATIVE.client_id), created_at_s=170)
+        async with database.transaction() as tx:
+            assert await grants.latest_company(tx, APP.client_id, ANA.id) == MAKER.id
+            assert await grants.latest_company(tx, APP.client_id, BEA.id) == ACME.id
+            assert await grants.latest_company(tx, NATIVE.client_id, BEA.id) is None
+
     async def test_what_can_give_nothing_any_more_is_forgotten(self, database: Database) -> None:
         """To the second: without refresh token, revoked, unused for too long, too old."""
         for name, created_at_s in (

@@ -1,5 +1,6 @@
 """The pages on which somebody allows an app: nobody else grants anything, and only what they saw is."""
 
+import re
 from collections.abc import Callable
 
 import httpx2
@@ -316,6 +317,12 @@ def test_optional_permissions_are_tick_boxes(server: RunningServer, ana: Member)
     assert page.text.count('type="checkbox" name="optional"') == 1
 
 
+def preselected(page: str) -> str:
+    """The company that is chosen to begin with."""
+    (chosen,) = re.findall(r'name="company" value="([^"]+)"[^>]* checked', page)
+    return str(chosen)
+
+
 def test_the_company_is_chosen_first(
     server: RunningServer, rules: Rules, app: Connecting, ana: Member
 ) -> None:
@@ -330,6 +337,8 @@ def test_the_company_is_chosen_first(
     assert "Which company is this for?" in go_on(ana.browser, page, "other-company").text
     go_on(ana.browser, page, "allow")
     assert allowed_for(server, app, ana.person.id) == {other.company.id: READ}
+    again = app.send(ana.browser, prompt="consent")
+    assert preselected(again.text) == other.company.id
 
 
 def test_another_account_never_ends_in_a_code(app: Connecting, ana: Member, bob: Member) -> None:

@@ -120,8 +120,7 @@ def _page(request: Request, shown: Page, *, faults: tuple[Fault, ...], email: st
                 failed=bool(faults),
                 **values,
             )
-        case AskCompany(choices):
-            first = next((id for id, _, is_connected in choices if is_connected), choices[0][0])
+        case AskCompany(choices, first):
             response = page(
                 "choose_company", shell, "Choose a company", name, choices=choices, first=first, **values
             )

@@ -71,6 +71,7 @@ class Shown:
     """Show a page to the person: why (`step`), which app of which maker asks, and what is known.
 
     `companies` are the names of the person's companies by id, `connected` those that the app is connected to.
+    When the step is to choose one of them, `latest` is the one that the person let it in for last.
     When the step is to ask for consent, `held` is all that somebody of the company allows the app already.
     """
 
@@ -80,6 +81,7 @@ class Shown:
     maker: str
     companies: Mapping[str, str] = field(default_factory=dict)
     connected: frozenset[str] = frozenset()
+    latest: str | None = None
     held: frozenset[str] = frozenset()
 
 
@@ -212,9 +214,11 @@ async def _show(
     if app is None:
         raise ErrorPage(InvalidRequest("The app that sent you here is not known.", detail="no such app"))
     maker = await companies.by_id(tx, app.company_id)
-    held = frozenset[str]()
+    held, latest = frozenset[str](), None
     if isinstance(step, AskConsent):
         held = await consents.of_company(tx, app.client_id, step.company_id)
+    if isinstance(step, ChooseCompany) and loaded.facts.signed_in is not None:
+        latest = await grants.latest_company(tx, app.client_id, loaded.facts.signed_in.subject)
     return Shown(
         step=step,
         asked=asked,
@@ -222,6 +226,7 @@ async def _show(
         maker=maker.name if maker is not None else "",
         companies=loaded.companies,
         connected=frozenset(choice.company_id for choice in loaded.facts.companies if choice.allowed),
+        latest=latest,
         held=held,
     )
 

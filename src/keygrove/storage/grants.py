@@ -165,6 +165,19 @@ async def revoke_of_person(tx: Transaction, person_id: str, *, at_s: int) -> int
     )
 
 
+async def latest_company(tx: Transaction, client_id: str, person_id: str) -> str | None:
+    """The company that a person granted an app something for last, as far as grants are kept."""
+    row = await tx.one(
+        """
+        select company_id from grants where person_id = $1 and client_id = $2
+        order by created_at_s desc, grant_id limit 1
+        """,
+        person_id,
+        client_id,
+    )
+    return None if row is None else str(row["company_id"])
+
+
 async def forget(tx: Transaction, *, before_s: int, idle_before_s: int, absolute_before_s: int) -> int:
     """Delete grants that can give nothing any more; how many.
 

@@ -45,9 +45,10 @@ class AskSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AskCompany:
-    """Ask for which company: (id, name, whether the app is connected to it)."""
+    """Ask for which company: (id, name, whether the app is connected to it). `first` is chosen already."""
 
     choices: tuple[tuple[str, str, bool], ...]
+    first: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,8 @@ def _ask(shown: Shown, card: AppCard, *, chose_company: bool) -> Ask:
         case SignIn(reason):
             return AskSignIn(_WHY[reason], shown.asked.login_hint or "")
         case ChooseCompany(ids):
-            return AskCompany(tuple((id, shown.companies[id], id in shown.connected) for id in ids))
+            first = shown.latest if shown.latest in ids else ids[0]
+            return AskCompany(tuple((id, shown.companies[id], id in shown.connected) for id in ids), first)
         case AskConsent(company_id, scope, new, optional):
             return AskToAllow(
                 company_id=company_id,
