@@ -12,7 +12,7 @@ from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Forbidden, NotFound
 from keygrove.storage import grants, journal
 from management.apps import connected, live_app
-from management.conftest import ANA, AUDITOR, NOW, Journal
+from management.conftest import ANA, AUDITOR, NOW, Clock, Journal
 
 pytestmark = pytest.mark.anyio
 _MOMENTS = itertools.count(1)
@@ -97,7 +97,7 @@ def line(
 
 
 async def test_what_happened_to_an_app_in_a_company_is_told_youngest_first(
-    m: Management, acme: Company, rival: Company
+    m: Management, acme: Company, rival: Company, clock: Clock
 ) -> None:
     """What each added, who came back; nothing of other companies, and nothing of other apps."""
     app, other = await live_app(m, rival), await live_app(m, rival, "Tides")
@@ -119,6 +119,7 @@ async def test_what_happened_to_an_app_in_a_company_is_told_youngest_first(
             await journal.append(tx, each)
     await connected(m, acme, app)
     await app_review.suspend(m, OPERATOR, id)
+    clock.pass_by(1)
     await connected_apps.disconnect(m, ANA, mine, id)
     told = await connected_apps.activity(m, mine, id)
     assert [(one.what, one.added) for one in told] == [
