@@ -69,13 +69,13 @@ def test_a_session_confirmed_in_backoffice_is_recent(
     consent_of(app.send(ana.browser, scope=ORDERS))
 
 
-def test_with_prompt_none_the_app_is_told_to_have_them_sign_in(
+def test_with_prompt_none_the_app_is_told_that_consent_is_missing(
     server: RunningServer, app: Connecting, ana: Member
 ) -> None:
-    """OpenID Connect Core §3.1.2.6."""
+    """OpenID Connect Core §3.1.2.6: not that they are signed out, for they are not."""
     refused_at_the_app(app.send(ana.browser, scope=ORDERS, prompt="none"), "consent_required")
     age(server, ana)
-    refused_at_the_app(app.send(ana.browser, scope=ORDERS, prompt="none"), "login_required")
+    refused_at_the_app(app.send(ana.browser, scope=ORDERS, prompt="none"), "consent_required")
     refused_at_the_app(app.send(ana.browser, prompt="none"), "consent_required")
 
 

@@ -217,12 +217,13 @@ def _ask_or_grant(
         return ChooseCompany(tuple(open_to))
     given = _given_now(asked, facts.interaction, person, choice)
     question = _question(asked, choice) if given is None else None
+    if question is not None and asked.is_silent:
+        # Also where a sign-in is missing: to most clients login_required says that the person left.
+        raise ConsentRequired("The person must allow it.")
     at_stake = _at_stake(choice, given, question)
     if at_stake & asked.api.sensitive and not _proved_lately(facts.interaction, person, now):
         return _sign_in(asked, "sensitive scope")
     if question is not None:
-        if asked.is_silent:
-            raise ConsentRequired("The person must allow it.")
         return question
     allowed = choice.allowed if given is None else given.scopes
     code = AuthorizationCode(
