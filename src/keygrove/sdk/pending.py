@@ -130,7 +130,7 @@ class Pending:
 def _members(answer: Answer) -> dict[str, str]:
     """Read the answer; each parameter may come once only. Raises TypeError for what cannot hold one twice."""
     if isinstance(answer, str):
-        pairs = _pairs(answer.partition("#")[0].rpartition("?")[2])
+        pairs = _pairs(_query(answer.partition("#")[0]))
     elif isinstance(answer, Mapping):
         raise TypeError("give the query as it came, or all pairs: a mapping hides repeated parameters")
     else:
@@ -141,6 +141,12 @@ def _members(answer: Answer) -> dict[str, str]:
     if not all(isinstance(value, str) for value in members.values()):
         raise AuthorizationFailed(description="A parameter of the answer is no text.")
     return members
+
+
+def _query(text: str) -> str:
+    """Of a URL its query; a query or form is one already, and may hold a `?` (RFC 3986 §3.4)."""
+    before, _, after = text.partition("?")
+    return text if not after or "=" in before.partition("/")[0] else after
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import time
 from base64 import urlsafe_b64encode
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -216,6 +216,19 @@ def test_too_many_parameters_are_refused(issuer: AppIssuer, flow: AuthorizationC
     many = "&".join(f"p{number}=" for number in range(1000))
     with pytest.raises(AuthorizationFailed, match="too many"):
         flow.callback(f"{issuer.allow(started.url)}&{many}", started.pending)
+
+
+@pytest.mark.parametrize("before", ["", "?", f"{CALLBACK}?", "/callback;a=1?"])
+def test_a_question_mark_may_stand_in_a_query(before: str, flow: AuthorizationCodeFlow) -> None:
+    """RFC 3986 §3.4: what comes before it is read too, and may come once only."""
+    started = flow.start()
+    pending = Pending.load(started.pending)
+    state, iss = pending.state, quote(pending.issuer, safe="")
+    answer = f"{before}error=access_denied&error_description=Sure?&state={state}&iss={iss}"
+    with pytest.raises(AuthorizationRefused, match=r"^access_denied: Sure\?$"):
+        flow.callback(answer, started.pending)
+    with pytest.raises(AuthorizationFailed, match="twice"):
+        flow.callback(f"{before}state=x&error_description=Sure?&state={state}&iss={iss}", started.pending)
 
 
 def test_a_refusal_is_told_with_its_words(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
