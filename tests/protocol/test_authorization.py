@@ -37,6 +37,22 @@ def redirect(client: Client | None = APP, more: str = "", /, **changes: str | No
     return sent.value.error.code
 
 
+@pytest.mark.parametrize(
+    ("prompt", "is_silent"),
+    [
+        ({}, False),
+        ({"prompt": "none"}, True),
+        ({"prompt": "none login"}, False),
+        ({"prompt": "login"}, False),
+    ],
+)
+def test_only_prompt_none_alone_is_silent(prompt: dict[str, str], is_silent: bool) -> None:
+    """RFC 9700 §4.11.2, OIDC Core §3.1.2.1: also of a request that has other faults."""
+    changes: dict[str, str | None] = {**prompt, "response_type": "token"}
+    request = Request(method="GET", path="/oauth2/auth", headers=(), query=query(changes))
+    assert read_authorization_request(request).is_silent is is_silent
+
+
 class TestWhole:
     """A request that nothing is wrong with."""
 

@@ -41,9 +41,9 @@ def connected(app: Connecting, ana: Member) -> Connecting:
 
 
 @pytest.mark.parametrize("kind", [None, "token", "id_token", "code token", "code code", "code id_token", "x"])
-def test_a17_other_response_types(app: Connecting, visitor: Visitor, kind: str | None) -> None:
+def test_a17_other_response_types(app: Connecting, ana: Member, kind: str | None) -> None:
     """Only a code is ever given."""
-    refused_at_the_app(app.send(visitor, response_type=kind), "unsupported_response_type")
+    refused_at_the_app(app.send(ana.browser, response_type=kind), "unsupported_response_type")
 
 
 def test_a18_the_way_back_is_chosen(connected: Connecting, ana: Member) -> None:
@@ -75,9 +75,9 @@ def test_a19_state_comes_back_as_it_went(connected: Connecting, ana: Member, sta
     assert answer.headers["location"].isascii()
 
 
-def test_a19_state_over_its_limit(app: Connecting, visitor: Visitor) -> None:
+def test_a19_state_over_its_limit(app: Connecting, ana: Member) -> None:
     """It is not sent back at all."""
-    answer = refused_at_the_app(app.send(visitor, state="s" * 8193), "invalid_request")
+    answer = refused_at_the_app(app.send(ana.browser, state="s" * 8193), "invalid_request")
     assert "state" not in answer
 
 
@@ -88,15 +88,15 @@ def test_a21_every_answer_names_the_issuer(connected: Connecting, ana: Member, v
 
 
 @pytest.mark.parametrize("prompt", ["none login", "login none", "sideways", "LOGIN"])
-def test_a25_prompts_that_mean_nothing(app: Connecting, visitor: Visitor, prompt: str) -> None:
+def test_a25_prompts_that_mean_nothing(app: Connecting, ana: Member, prompt: str) -> None:
     """Known ones only, and `none` stands alone."""
-    refused_at_the_app(app.send(visitor, prompt=prompt), "invalid_request")
+    refused_at_the_app(app.send(ana.browser, prompt=prompt), "invalid_request")
 
 
 @pytest.mark.parametrize("max_age", ["-1", "soon", "1" + "0" * 30, "1.5", "\u0661"])
-def test_a27_ages_that_are_none(app: Connecting, visitor: Visitor, max_age: str) -> None:
+def test_a27_ages_that_are_none(app: Connecting, ana: Member, max_age: str) -> None:
     """A number of seconds."""
-    refused_at_the_app(app.send(visitor, max_age=max_age), "invalid_request")
+    refused_at_the_app(app.send(ana.browser, max_age=max_age), "invalid_request")
 
 
 def test_a29_a_hint_signs_nobody_in(

@@ -107,9 +107,9 @@ def test_scopes_come_in_any_order(app: Connecting, ana: Member) -> None:
 
 
 @pytest.mark.parametrize("scope", ["openid address", "openid phone"])
-def test_scopes_that_are_not_offered_are_refused(app: Connecting, visitor: Visitor, scope: str) -> None:
+def test_scopes_that_are_not_offered_are_refused(app: Connecting, ana: Member, scope: str) -> None:
     """Discovery does not list them, and the suite leaves its tests of them out then."""
-    refused_at_the_app(app.send(visitor, scope=scope), "invalid_scope")
+    refused_at_the_app(app.send(ana.browser, scope=scope), "invalid_scope")
     offered = httpx2.get(f"{app.server.url}/.well-known/openid-configuration").json()["scopes_supported"]
     assert not {"address", "phone"} & set(offered)
 
@@ -163,12 +163,12 @@ def test_max_age_of_a_second_makes_them_sign_in_again(app: Connecting, ana: Memb
     assert again["auth_time"] > told["auth_time"]
 
 
-def test_a_request_object_is_refused_at_the_app(app: Connecting, visitor: Visitor) -> None:
+def test_a_request_object_is_refused_at_the_app(app: Connecting, ana: Member) -> None:
     """Unless the redirect URI beside it is not the app's: that is a page (OIDC Core §3.1.2.6)."""
     unsigned = "eyJhbGciOiJub25lIn0.e30."
-    answer = refused_at_the_app(app.send(visitor, request=unsigned), "request_not_supported")
+    answer = refused_at_the_app(app.send(ana.browser, request=unsigned), "request_not_supported")
     assert answer["state"] == "s1"
-    refused_on_a_page(app.send(visitor, request=unsigned, redirect_uri="https://app.example.com/other"))
+    refused_on_a_page(app.send(ana.browser, request=unsigned, redirect_uri="https://app.example.com/other"))
 
 
 def test_an_answer_by_form_is_a_whole_answer(app: Connecting, ana: Member, visitor: Visitor) -> None:

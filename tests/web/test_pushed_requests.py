@@ -113,14 +113,14 @@ def test_what_is_wrong_is_told_at_once(app: Connecting, changes: dict[str, Any],
     refused(push(app, **changes), code)
 
 
-def test_a_name_that_is_no_good(server: RunningServer, app: Connecting, visitor: Visitor) -> None:
+def test_a_name_that_is_no_good(server: RunningServer, app: Connecting, ana: Member) -> None:
     """Made up, edited, another client's: an error page."""
     name = name_of(push(app))
     other = new_app(server)
-    refused_on_a_page(arrive(visitor, other, name))
+    refused_on_a_page(arrive(ana.browser, other, name))
     for bad in (f"{name[:-2]}xx", REQUEST_URI_PREFIX, f"{REQUEST_URI_PREFIX}{'A' * 300}", f"{name}é"):
-        refused_on_a_page(arrive(visitor, app, bad))
-    elsewhere = app.send(visitor, request_uri="https://evil.test/request.jwt")
+        refused_on_a_page(arrive(ana.browser, app, bad))
+    elsewhere = app.send(ana.browser, request_uri="https://evil.test/request.jwt")
     assert answer_of(elsewhere)["error"] == "request_uri_not_supported"
 
 

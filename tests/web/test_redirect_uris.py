@@ -4,8 +4,17 @@ from urllib.parse import urlencode
 
 import pytest
 
-from running import RunningServer
-from web.apps import AUTH, CALLBACK, Connecting, new_app, refused_at_the_app, refused_on_a_page
+from running import PASSWORD, RunningServer
+from web.apps import (
+    AUTH,
+    CALLBACK,
+    Connecting,
+    answer_of,
+    go_on,
+    new_app,
+    refused_at_the_app,
+    refused_on_a_page,
+)
 from web.people import Member
 from web.visitor import Visitor
 
@@ -115,11 +124,11 @@ def test_a11_what_stands_in_the_database_is_not_believed(
     "wrong", [{"response_type": "token"}, {"scope": "no.such"}, {"prompt": "none login"}]
 )
 def test_a15_nothing_redirects_before_the_uri_is_trusted(
-    app: Connecting, visitor: Visitor, wrong: dict[str, str]
+    app: Connecting, ana: Member, wrong: dict[str, str]
 ) -> None:
     """The same fault goes to the app as soon as the URI is its own."""
-    refused_on_a_page(app.send(visitor, redirect_uri="https://evil.test/cb", **wrong))
-    assert app.send(visitor, **wrong).status_code == 303
+    refused_on_a_page(app.send(ana.browser, redirect_uri="https://evil.test/cb", **wrong))
+    assert app.send(ana.browser, **wrong).status_code == 303
 
 
 def test_a_native_app_may_choose_its_port(server: RunningServer, visitor: Visitor) -> None:
@@ -139,10 +148,28 @@ def test_a_native_app_may_choose_its_port(server: RunningServer, visitor: Visito
     refused_on_a_page(app.send(visitor, redirect_uri="http://127.0.0.1:51004/other"))
 
 
-def test_an_error_goes_to_the_app_once_it_is_trusted(app: Connecting, visitor: Visitor) -> None:
+def test_an_error_goes_to_the_app_once_it_is_trusted(app: Connecting, ana: Member) -> None:
     """With state and issuer (RFC 9207)."""
-    answer = refused_at_the_app(app.send(visitor, scope="no.such"), "invalid_scope")
+    answer = refused_at_the_app(app.send(ana.browser, scope="no.such"), "invalid_scope")
     assert (answer["state"], answer["iss"]) == ("s1", app.server.url)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"response_type": "token"}, {"scope": "no.such"}, {"prompt": "none login"}]
+)
+def test_nobody_is_led_to_an_app_by_an_error_before_they_signed_in(
+    app: Connecting, ana: Member, visitor: Visitor, wrong: dict[str, str]
+) -> None:
+    """Unless they cancel, or the app asked silently (RFC 9700 §4.11.2)."""
+    refused_at_the_app(app.send(visitor, prompt="none"), "login_required")
+    page = app.send(visitor, **wrong)
+    assert (page.status_code, "location" in page.headers) == (200, False)
+    assert "Sign in" in page.text
+    mistyped = go_on(visitor, page, "sign-in", email=ana.person.email, password="wrong")
+    assert (mistyped.status_code, "location" in mistyped.headers) == (422, False)
+    refused_at_the_app(go_on(visitor, page, "cancel"), answer_of(app.send(ana.browser, **wrong))["error"])
+    led = go_on(visitor, page, "sign-in", email=ana.person.email, password=PASSWORD)
+    assert answer_of(led) == answer_of(app.send(ana.browser, **wrong))
 
 
 @pytest.mark.parametrize("wrong", [{"response_type": "token"}, {"scope": "no.such"}, {"prompt": "none"}])
@@ -151,6 +178,9 @@ def test_errors_of_an_app_that_nobody_reviewed_lead_nobody_there(
 ) -> None:
     """Anybody can register a draft: only the people of its own company are led to it (RFC 9700 §4.11.2)."""
     draft = new_app(server, ana.company.id, state="draft", verified_at_s=None)
-    for browser in (visitor, bob.browser):
-        refused_on_a_page(draft.send(browser, **wrong))
+    refused_on_a_page(draft.send(bob.browser, **wrong))
+    page = draft.send(visitor, **wrong)
+    if page.status_code == 200:
+        page = go_on(visitor, page, "sign-in", email=bob.person.email, password=PASSWORD)
+    refused_on_a_page(page)
     assert draft.send(ana.browser, **wrong).status_code == 303

@@ -35,13 +35,14 @@ from keygrove.protocol.consent import (
 )
 from keygrove.protocol.errors import InvalidRequest, OAuthError
 from keygrove.protocol.message import Request
-from keygrove.protocol.response_mode import FormPost, Redirection, send_code, send_error
+from keygrove.protocol.response_mode import FormPost, Redirection, ReturnAddress, send_code, send_error
 from keygrove.storage import apps, clients, companies, consents, grants, journal, people, sessions
 from keygrove.storage.apps import App
 from keygrove.storage.database import Transaction
 
 log = logging.getLogger("keygrove.authorization")
 Note = Callable[[str, Consent], journal.Event]
+Step = SignIn | ChooseCompany | AskConsent | Explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +73,18 @@ class Shown:
 
     `companies` are the names of the person's companies by id, `connected` those that the app is connected to.
     When the step is to choose one of them, `latest` is the one that the person let it in for last.
-    When the step is to ask for consent, `held` is all that somebody of the company allows the app already.
+    When the step is to ask for consent, `audience` and `lifetime_s` are those of the API that is asked for,
+    and `held` is all that somebody of the company allows the app already.
     """
 
-    step: SignIn | ChooseCompany | AskConsent | Explain
-    asked: AuthorizationRequest
+    step: Step
+    back: ReturnAddress
     app: App
     maker: str
+    is_draft: bool
+    login_hint: str = ""
+    audience: str = ""
+    lifetime_s: int = 0
     companies: Mapping[str, str] = field(default_factory=dict)
     connected: frozenset[str] = frozenset()
     latest: str | None = None
@@ -95,6 +101,9 @@ class _Loaded:
     companies: Mapping[str, str]
 
 
+_NOTHING = _Loaded(Facts(signed_in=None, companies=()), {})
+
+
 async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered | Shown:
     """What comes next: back to the client with a code or an error, or a page for the person.
 
@@ -107,6 +116,8 @@ async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered |
             try:
                 outcome = await _decide(tx, server, attempt, claimed, client)
             except ErrorRedirect as error:
+                if client is not None and _must_sign_in_first(attempt, claimed):
+                    return await _show(tx, client, error.back, SignIn("no session"))
                 if await _may_lead_away(tx, client, attempt.signed_in):
                     raise
                 raise ErrorPage(error.error) from None
@@ -117,6 +128,13 @@ async def authorize(server: AuthorizationServer, attempt: Attempt) -> Answered |
         _log_refusal(attempt, error.error)
         return Answered(send_error(error.back, error.error, server.policy.issuer))
     return outcome
+
+
+def _must_sign_in_first(attempt: Attempt, claimed: ClaimedRequest) -> bool:
+    """Whether an error waits until somebody has signed in: nobody follows a link to us and ends up elsewhere
+    before they did something (RFC 9700 §4.11.2). A silent request is the exception.
+    """
+    return attempt.signed_in is None and not attempt.done.cancelled and not claimed.is_silent
 
 
 async def _may_lead_away(tx: Transaction, client: Client | None, person: SignedIn | None) -> bool:
@@ -150,14 +168,14 @@ async def _decide(
             return await _decide(tx, server, replace(attempt, signed_in=None), claimed, client)
         code = await _commit(tx, server, attempt, decision, now=now)
         return Answered(send_code(asked.back, code, server.policy.issuer))
-    return await _show(tx, asked, decision, loaded)
+    return await _show(tx, asked.client, asked.back, decision, asked=asked, loaded=loaded)
 
 
 async def _load(
     tx: Transaction, server: AuthorizationServer, attempt: Attempt, asked: AuthorizationRequest
 ) -> _Loaded:
     """What the store knows of the person, their companies, and what they allow this app."""
-    hint = read_hint(server, asked.id_token_hint)
+    hint = await read_hint(tx, server, asked.id_token_hint)
     person, client = attempt.signed_in, asked.client
     if person is None:
         return _Loaded(Facts(signed_in=None, companies=(), hint=hint, interaction=attempt.done), {})
@@ -205,12 +223,18 @@ async def _commit(
 
 async def _show(
     tx: Transaction,
-    asked: AuthorizationRequest,
-    step: SignIn | ChooseCompany | AskConsent | Explain,
-    loaded: _Loaded,
+    client: Client,
+    back: ReturnAddress,
+    step: Step,
+    *,
+    asked: AuthorizationRequest | None = None,
+    loaded: _Loaded = _NOTHING,
 ) -> Shown:
-    """What the page needs to say who asks. Raises ErrorPage when the app was removed just now."""
-    app = await apps.by_id(tx, asked.client.client_id)
+    """What the page needs to say who asks; of a faulty request there is no more to know.
+
+    Raises ErrorPage when the app was removed just now.
+    """
+    app = await apps.by_id(tx, client.client_id)
     if app is None:
         raise ErrorPage(InvalidRequest("The app that sent you here is not known.", detail="no such app"))
     maker = await companies.by_id(tx, app.company_id)
@@ -221,9 +245,13 @@ async def _show(
         latest = await grants.latest_company(tx, app.client_id, loaded.facts.signed_in.subject)
     return Shown(
         step=step,
-        asked=asked,
+        back=back,
         app=app,
         maker=maker.name if maker is not None else "",
+        is_draft=client.restricted_to is not None,
+        login_hint=(asked.login_hint if asked is not None else None) or "",
+        audience=asked.api.audience if asked is not None else "",
+        lifetime_s=asked.api.lifetime_s if asked is not None else 0,
         companies=loaded.companies,
         connected=frozenset(choice.company_id for choice in loaded.facts.companies if choice.allowed),
         latest=latest,

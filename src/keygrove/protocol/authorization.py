@@ -66,6 +66,11 @@ class ClaimedRequest:
     client_id: str
     parameters: Parameters = field(repr=False)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether no page may be shown: `prompt=none` and nothing else (OIDC Core §3.1.2.1)."""
+        return _alone(self.parameters, "prompt") == "none"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:

@@ -103,7 +103,7 @@ def page_values(shown: Shown, *, chose_company: bool) -> tuple[Ask, AppCard]:
 def _ask(shown: Shown, card: AppCard, *, chose_company: bool) -> Ask:
     match shown.step:
         case SignIn(reason):
-            return AskSignIn(_WHY[reason], shown.asked.login_hint or "")
+            return AskSignIn(_WHY[reason], shown.login_hint)
         case ChooseCompany(ids):
             first = shown.latest if shown.latest in ids else ids[0]
             return AskCompany(tuple((id, shown.companies[id], id in shown.connected) for id in ids), first)
@@ -111,13 +111,13 @@ def _ask(shown: Shown, card: AppCard, *, chose_company: bool) -> Ask:
             return AskToAllow(
                 company_id=company_id,
                 company=shown.companies[company_id],
-                audience=shown.asked.api.audience,
+                audience=shown.audience,
                 scopes=scope.tokens,
                 new=frozenset(new),
                 optional=optional,
                 is_connected=company_id in shown.connected,
                 is_lasting=not OFFLINE.isdisjoint(scope.tokens),
-                lifetime_s=shown.asked.api.lifetime_s,
+                lifetime_s=shown.lifetime_s,
                 has_choice=chose_company and len(shown.companies) > 1,
                 held=shown.held,
             )
@@ -132,9 +132,9 @@ def _card(shown: Shown) -> AppCard:
         maker=shown.maker,
         description=app.description,
         is_verified=app.verified_at_s is not None,
-        is_draft=shown.asked.client.restricted_to is not None,
+        is_draft=shown.is_draft,
         reasons=app.reasons,
         policy_uri=app.policy_uri,
         terms_uri=app.tos_uri,
-        redirect_uri=shown.asked.back.redirect_uri.uri,
+        redirect_uri=shown.back.redirect_uri.uri,
     )
