@@ -1,8 +1,9 @@
 # The doors of the project. `make run` and `make test` set up what is missing, on a machine with Python 3.11 and make.
 
 PYTHON := .venv/bin/python
-# What needs the machine for itself: it kills, floods or times. All other tests run two files at a time.
-ALONE := tests/faults tests/web/test_denial.py tests/web/test_overload.py tests/web/test_pressure.py tests/house
+# What needs the machine for itself: it floods it, or holds it to a time. All other tests run two files at a time.
+ALONE := $(addprefix tests/faults/test_,killed_writers.py one_node.py pgbouncer.py postgres_away.py) \
+         $(addprefix tests/web/test_,denial.py overload.py pressure.py)
 
 .PHONY: help run test clients faults lint format bench lock wheel
 
@@ -19,7 +20,7 @@ test: ## Check style and types, then run all tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest $(ALONE)
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore %)
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore %)
 
 clients: ## Let OAuth clients in Python, Node, Go, Rust, Java and Apache judge a running Keygrove
 	@sh scripts/setup.sh clients
