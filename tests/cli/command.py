@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -37,6 +38,25 @@ class Shell:
             timeout=60,
             check=False,
         )
+
+    def on_a_terminal(self, answer: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command whose standard input is a terminal on which somebody types an answer."""
+        here, there = pty.openpty()
+        try:
+            os.write(here, f"{answer}\n".encode())
+            return subprocess.run(
+                [*KEYGROVE, *arguments],
+                cwd=self.folder,
+                env=self.environ,
+                stdin=there,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        finally:
+            os.close(here)
+            os.close(there)
 
     def value(self, *arguments: str, text: str = "") -> Any:
         """The one JSON object that a command prints with --json."""

@@ -1,12 +1,8 @@
 """What cannot be undone: asked about on a terminal, only with --yes elsewhere."""
 
-import os
-import pty
-import subprocess
-
 import pytest
 
-from cli.command import KEYGROVE, Shell
+from cli.command import Shell
 
 COMMANDS = {"key": ("key", "remove"), "signing key": ("signing-key", "revoke")}
 
@@ -27,20 +23,6 @@ def is_there(shell: Shell, case: str, name: str) -> bool:
     return any(key["kid"] == name and key["state"] == "current" for key in listed)
 
 
-def on_a_terminal(shell: Shell, answer: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command whose standard input is a terminal on which somebody types an answer."""
-    here, there = pty.openpty()
-    try:
-        os.write(here, f"{answer}\n".encode())
-        command, folder = [*KEYGROVE, *arguments], shell.folder
-        return subprocess.run(
-            command, cwd=folder, env=shell.environ, stdin=there, capture_output=True, text=True, check=False
-        )
-    finally:
-        os.close(here)
-        os.close(there)
-
-
 @pytest.mark.parametrize("case", COMMANDS)
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_without_a_terminal_it_takes_a_yes(shell: Shell, case: str, options: tuple[str, ...]) -> None:
@@ -57,12 +39,12 @@ def test_without_a_terminal_it_takes_a_yes(shell: Shell, case: str, options: tup
 def test_on_a_terminal_it_asks(shell: Shell, case: str) -> None:
     """On standard error, so that what is printed for programs stays whole."""
     name = victim(shell, case)
-    refused = on_a_terminal(shell, "n", *COMMANDS[case], name, "--json")
+    refused = shell.on_a_terminal("n", *COMMANDS[case], name, "--json")
     assert (refused.returncode, refused.stdout) == (130, "")
     assert f"{name}?" in refused.stderr
     assert "This cannot be undone. [y/N]" in refused.stderr
     assert is_there(shell, case, name)
-    assert on_a_terminal(shell, "y", *COMMANDS[case], name).returncode == 0
+    assert shell.on_a_terminal("y", *COMMANDS[case], name).returncode == 0
     assert not is_there(shell, case, name)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from keygrove.management import app_review, apps, people
-from keygrove.management.app_details import AppDetails
+from keygrove.management.app_details import AppDetails, revision_of
 from keygrove.management.apps import App, NewApp
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
@@ -46,7 +46,13 @@ async def live_app(m: Management, company: Company, name: str = "Waves Marketpla
     """An app that was approved."""
     new = await registered(m, company, replace(WAVES, name=name))
     await app_review.submit(m, ANA, company.id, new.app.client_id)
-    return await app_review.approve(m, OPERATOR, new.app.client_id)
+    return await approved(m, new.app.client_id)
+
+
+async def approved(m: Management, client_id: str) -> App:
+    """An app after the operator looked at it and approved that."""
+    revision = revision_of(await apps.of_operator(m, client_id))
+    return await app_review.approve(m, OPERATOR, client_id, revision=revision)
 
 
 async def connected(

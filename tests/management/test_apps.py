@@ -18,7 +18,7 @@ from keygrove.management.context import OPERATOR, Actor, Management
 from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Forbidden, Invalid, NotFound
 from keygrove.storage import clients
-from management.apps import CALLBACK, WAVES, live_app, registered
+from management.apps import CALLBACK, WAVES, approved, live_app, registered
 from management.conftest import ANA, AUDITOR, Clock, Journal
 from management.keys import make, refused
 
@@ -291,7 +291,7 @@ class TestReview:
         await app_review.submit(m, ANA, acme.id, client_id)
         assert [app.client_id for app in await apps.every(m, state="in_review")] == [client_id]
         clock.pass_by(10)
-        live = await app_review.approve(m, OPERATOR, client_id)
+        live = await approved(m, client_id)
         assert (live.state, live.verified_at_s, live.submitted_at_s) == ("live", m.now(), m.now() - 10)
         async with m.database.transaction() as tx:
             client = await clients.by_id(tx, client_id)
@@ -327,8 +327,8 @@ class TestReview:
         for step in (app_review.submit, app_review.withdraw):
             invalid = await refused("state", doing=step(m, ANA, acme.id, app.client_id))
             assert "The app is live." in str(invalid)
-        for move in (app_review.approve, app_review.resume):
-            await refused("state", doing=move(m, OPERATOR, app.client_id))
+        await refused("state", doing=approved(m, app.client_id))
+        await refused("state", doing=app_review.resume(m, OPERATOR, app.client_id))
         await app_review.suspend(m, OPERATOR, app.client_id)
         await refused("state", doing=app_review.suspend(m, OPERATOR, app.client_id))
         with pytest.raises(NotFound):
@@ -339,7 +339,7 @@ class TestReview:
     ) -> None:
         """No draft, and nothing that was taken back, changed and submitted again meanwhile."""
         app = (await registered(m, acme)).app
-        await refused("state", doing=app_review.approve(m, OPERATOR, app.client_id))
+        await refused("state", doing=approved(m, app.client_id))
         await app_review.submit(m, ANA, acme.id, app.client_id)
         looked_at = revision_of(app)
         await app_review.withdraw(m, ANA, acme.id, app.client_id)
@@ -353,6 +353,10 @@ class TestReview:
         assert live.state == "live"
         assert journal.lines("app.approved")[-1]["detail"]["revision"] == revision_of(now)
 
+    async def test_nobody_finds_two_apps_with_one_revision(self, m: Management, acme: Company) -> None:
+        """Its maker chooses both sides: a revision of n bits is found twice after 2^(n/2) attempts."""
+        assert len(revision_of((await registered(m, acme)).app)) * 4 == 256
+
     async def test_an_approval_and_its_withdrawal_at_once_do_one_of_them(
         self, m: Management, acme: Company, journal: Journal
     ) -> None:
@@ -360,7 +364,7 @@ class TestReview:
         client_id = (await registered(m, acme)).app.client_id
         await app_review.submit(m, ANA, acme.id, client_id)
         both = await asyncio.gather(
-            app_review.approve(m, OPERATOR, client_id),
+            approved(m, client_id),
             app_review.withdraw(m, ANA, acme.id, client_id),
             return_exceptions=True,
         )
@@ -373,8 +377,6 @@ class TestReview:
         """The other one is told."""
         client_id = (await registered(m, acme)).app.client_id
         await app_review.submit(m, ANA, acme.id, client_id)
-        both = await asyncio.gather(
-            *(app_review.approve(m, OPERATOR, client_id) for _ in range(2)), return_exceptions=True
-        )
+        both = await asyncio.gather(*(approved(m, client_id) for _ in range(2)), return_exceptions=True)
         assert sorted(isinstance(one, Invalid) for one in both) == [False, True]
         assert len(journal.lines("app.approved")) == 1

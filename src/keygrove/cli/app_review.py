@@ -1,12 +1,14 @@
 """`keygrove app submit`, `approve`, `suspend` and `resume`: what the operator decides about an app."""
 
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keygrove.cli.app_shown import text_of, value_of
-from keygrove.cli.output import Json, show
+from keygrove.cli.app_shown import state_of, text_of, value_of
+from keygrove.cli.consent import ask
+from keygrove.cli.output import CommandFailed, Json, WronglyUsed, show
 from keygrove.cli.work import with_management
 
 if TYPE_CHECKING:
@@ -32,25 +34,44 @@ def approve(
     client_id: ClientId,
     revision: Annotated[
         str | None,
-        typer.Argument(metavar="REVISION", help="What you looked at: `show` names it."),
+        typer.Argument(
+            metavar="REVISION", help="What you looked at: `show` names it. Needed where there is no terminal."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Let every company connect an app that is in review.
+    """Let every company connect an app that is in review, if it says still what you looked at.
 
-    With REVISION only if it says still what you looked at; without, whatever is in review at this moment.
+    Without REVISION you look at it now: it is shown, and you are asked.
     """
     from keygrove.management import app_review
     from keygrove.management.context import OPERATOR
 
-    app = with_management(
-        lambda m: app_review.approve(m, OPERATOR, client_id, revision=revision), create=False
-    )
+    seen = revision or _looked_at(client_id)
+    app = with_management(lambda m: app_review.approve(m, OPERATOR, client_id, revision=seen), create=False)
     show(
         as_json,
         value_of(app),
         f"You approved this, and every company can connect it:\n\n{text_of(app)}",
     )
+
+
+def _looked_at(client_id: str) -> str:
+    """Show an app that is in review on the terminal; the revision to which the operator says yes.
+
+    Raises WronglyUsed without a terminal, CommandFailed, typer.Abort on a no, NotFound.
+    """
+    from keygrove.management import apps
+    from keygrove.management.app_details import revision_of
+
+    if not sys.stdin.isatty():
+        raise WronglyUsed("there is no terminal to ask on: add the REVISION that `keygrove app show` names")
+    app = with_management(lambda m: apps.of_operator(m, client_id), create=False)
+    if app.state != "in_review":
+        raise CommandFailed(f"the app's state is {state_of(app)}: only what is in review can be approved")
+    print(f"{text_of(app)}\n", file=sys.stderr)
+    ask("Let every company connect this?")
+    return revision_of(app)
 
 
 def suspend(client_id: ClientId, as_json: Json = False) -> None:

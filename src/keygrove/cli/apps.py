@@ -107,8 +107,6 @@ def list_apps(
     as_json: Json = False,
 ) -> None:
     """List every company's apps, by name. Those that wait for you: --state in_review."""
-    from keygrove.management.app_details import revision_of
-
     if state is not None and state not in _STATES:
         raise WronglyUsed(f"--state: {state!r} is not one of {', '.join(_STATES)}")
 
@@ -128,11 +126,10 @@ def list_apps(
             each.company_id,
             " ".join(each.scope.tokens),
             time_text(each.submitted_at_s),
-            revision_of(each),
         )
         for each in found
     ]
-    headings = ["NAME", "CLIENT ID", "STATE", "COMPANY", "PERMISSIONS", "SUBMITTED", "REVISION"]
+    headings = ["NAME", "CLIENT ID", "STATE", "COMPANY", "PERMISSIONS", "SUBMITTED"]
     show(
         as_json,
         {"apps": [value_of(each) for each in found]},

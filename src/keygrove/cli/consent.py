@@ -16,7 +16,12 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise WronglyUsed("this cannot be undone and there is no terminal to ask on: add --yes")
+    ask(f"{question} This cannot be undone.")
+
+
+def ask(question: str) -> None:
+    """Ask on the terminal, and return once there is a yes. Raises typer.Abort on a no."""
     # typer.confirm prints a blank on standard output, which is the command's result.
-    print(f"{question} This cannot be undone. [y/N]: ", end="", file=sys.stderr, flush=True)
+    print(f"{question} [y/N]: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise typer.Abort

@@ -24,7 +24,6 @@ T = TypeVar("T")
 MAX_REDIRECT_URIS = 20
 DESCRIPTION_CHARACTERS = 300
 REASON_CHARACTERS = 200
-_REVISION_CHARACTERS = 12
 NEEDS_PERMISSION = "Choose at least one permission."
 # Every app may ask for these; they need no registration.
 _OPEN_TO_ALL = OFFLINE | {OPENID}
@@ -136,9 +135,12 @@ def said(app: App) -> dict[str, object]:
 
 
 def revision_of(app: App) -> str:
-    """A short name for what is said about the app at this moment: whatever changes, so does the name."""
+    """A name for what is said about the app at this moment: whatever changes, so does the name.
+
+    Whole: if it were short, its maker could look for a harmless and a harmful app that share it.
+    """
     text = json.dumps(asdict(details_of(app)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:_REVISION_CHARACTERS]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def missing_for_review(app: App) -> tuple[Fault, ...]:

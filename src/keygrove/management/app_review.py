@@ -26,20 +26,18 @@ async def withdraw(m: Management, actor: Actor, company_id: str, client_id: str)
     await _move(m, actor, app, "app.withdrawn", was=("in_review",), to="draft")
 
 
-async def approve(m: Management, actor: Actor, client_id: str, *, revision: str | None = None) -> App:
+async def approve(m: Management, actor: Actor, client_id: str, *, revision: str) -> App:
     """Let every company connect an app that is in review. For the operator only.
 
-    `revision` names what was looked at (`revision_of`). Without it that is what is in review at this moment.
+    `revision` names what was looked at (`revision_of`).
 
     Raises NotFound, Invalid (fields `state`, and `revision` when the app says something else by now).
     """
 
     def changed(app: App) -> tuple[Fault, ...]:
-        now = revision_of(app)
-        if revision in (None, now):
+        if revision == revision_of(app):
             return ()
-        message = f"The app says something else by now: its revision is {now}. Look at it again."
-        return (Fault("revision", message),)
+        return (Fault("revision", "The app says something else by now. Look at it again."),)
 
     app = await of_operator(m, client_id)
     await _move(m, actor, app, "app.approved", was=("in_review",), to="live", lacks=changed)
