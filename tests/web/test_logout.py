@@ -1,12 +1,18 @@
 """RP-initiated logout: OpenID Connect RP-Initiated Logout 1.0 §2, §3."""
 
+import json
+from base64 import urlsafe_b64decode
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
 
+from keygrove.crypto.jose import Keyring, SigningKey
+from keygrove.house import House
+from keygrove.storage import signing_keys
+from keygrove.storage.signing_keys import StoredSigningKey
 from running import RunningServer
-from web.apps import Connecting, answer_of, code_content, go_on, id_token, new_app
+from web.apps import Connecting, answer_of, code_content, go_on, id_token, new_app, refused_at_the_app
 from web.people import Member
 from web.visitor import FORM_TYPE, Visitor, fields_of
 
@@ -125,6 +131,57 @@ def test_an_older_session_of_the_same_person_asks_but_may_lead_back(
     assert ASKED in page.text
     assert "form-action 'self' https:;" in page.headers["content-security-policy"]
     assert confirm(ana.browser, page).headers["location"] == BYE
+
+
+def test_an_id_token_whose_key_has_retired_is_a_hint(
+    server: RunningServer, app: Connecting, ana: Member, hint: str
+) -> None:
+    """As one that expired is (§2); not one whose key was revoked, or that another key has signed."""
+    old = SigningKey.generate(now=0)
+    content = urlsafe_b64decode(hint.split(".")[1] + "==")
+    retired = Keyring((old,)).sign(content, "JWT", algorithm="RS256", now=0)
+    assert FLAWS["hint"] in ask(ana.browser, id_token_hint=retired).text
+    keep(server, old)
+    forged = f"{retired.rpartition('.')[0]}.{hint.rpartition('.')[2]}"
+    assert FLAWS["hint"] in ask(ana.browser, id_token_hint=forged).text
+    refused_at_the_app(app.send(ana.browser, id_token_hint=forged), "invalid_request")
+    assert "code" in answer_of(app.send(ana.browser, id_token_hint=retired, prompt="none"))
+    revoke(server, old, at_s=1)
+    assert FLAWS["hint"] in ask(ana.browser, id_token_hint=retired).text
+    revoke(server, old, at_s=None)
+    away = ask(ana.browser, id_token_hint=retired, post_logout_redirect_uri=BYE)
+    assert away.headers["location"] == BYE
+    assert not is_signed_in(ana)
+
+
+def keep(server: RunningServer, key: SigningKey) -> None:
+    """Hold a key in the store that signed before the server's own, long ago."""
+
+    async def add(house: House) -> None:
+        stored = StoredSigningKey(
+            kid=key.kid,
+            algorithm="RS256",
+            generation=0,
+            public_jwk=json.dumps(key.public_jwk()),
+            private_sealed="",
+            created_at_s=0,
+            signs_from_s=0,
+        )
+        async with house.database.transaction() as tx:
+            await tx.run("update signing_keys set signs_from_s = 1 where generation = 1")
+            assert await signing_keys.insert(tx, stored)
+
+    server.in_house(add)
+
+
+def revoke(server: RunningServer, key: SigningKey, *, at_s: int | None) -> None:
+    """Say when the key was revoked."""
+
+    async def write(house: House) -> None:
+        async with house.database.transaction() as tx:
+            await tx.run("update signing_keys set revoked_at_s = $1 where kid = $2", at_s, key.kid)
+
+    server.in_house(write)
 
 
 @pytest.mark.parametrize("cookies", [True, False])

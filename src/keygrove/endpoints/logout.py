@@ -26,9 +26,10 @@ async def log_out(
     Raises InvalidRequest, MethodNotAllowed, UnsupportedEncoding: told on a page.
     """
     asked = read_logout_request(request)
-    hint, client = read_hint(server, asked.id_token_hint), None
-    if hint is not None:
+    hint = client = None
+    if asked.id_token_hint is not None:
         async with server.database.transaction() as tx:
-            client = await clients.by_id(tx, hint.client_id)
+            hint = await read_hint(tx, server, asked.id_token_hint)
+            client = await clients.by_id(tx, hint.client_id) if hint is not None else None
     facts = LogoutFacts(subject=subject, session_id=session_id, hint=hint, client=client, confirmed=confirmed)
     return decide_logout(asked, facts)
