@@ -239,6 +239,19 @@ class TestSession:
         (line,) = journal.lines("person.sign_out")
         assert (line["target_id"], line["address"], line["request_id"]) == (ana.id, HOME, "r2")
 
+    async def test_proving_again_who_one_is_is_no_sign_out(
+        self, m: Management, acme: Company, journal: Journal
+    ) -> None:
+        """The session before ends, and the record says that they signed in twice; somebody else ends it."""
+        await people.create(m, OPERATOR, company_id=acme.id, email="bea@acme.example", password=PASSWORD)
+        first, second, of_bea = await enter(m), await enter(m), await enter(m, email="bea@acme.example")
+        await sign_in.change_over(m, first.session, second.session, address=HOME, request_id="r2")
+        assert await find(m, first) is None
+        assert len(journal.lines("person.sign_in")) == 3
+        assert journal.lines("person.sign_out") == []
+        await sign_in.change_over(m, second.session, of_bea.session, address=HOME, request_id="r2")
+        assert len(journal.lines("person.sign_out")) == 1
+
     async def test_l19_a_disabled_persons_sessions_end_at_once(self, m: Management, ana: Person) -> None:
         """With the next request."""
         new = await enter(m)

@@ -198,15 +198,14 @@ async def change_over(
 ) -> None:
     """End the session that a browser had when it began another one.
 
-    Who only proved again who they are is signed in still: no app is told, until the new session ends.
+    Who only proved again who they are is signed in still: no app is told, until the new session ends. The
+    journal has their sign-in, and they did not sign out.
     """
     if before.person.id != after.person.id or after.sid is None:
         await sign_out(m, before, address=address, request_id=request_id)
         return
-    actor = before.outsider(address=address, request_id=request_id)
     async with m.database.transaction() as tx:
-        if await sessions.succeed(tx, before.digest, by_sid=after.sid, at_s=m.now()):
-            await record(tx, m, actor, "person.sign_out", target_id=before.person.id)
+        await sessions.succeed(tx, before.digest, by_sid=after.sid, at_s=m.now())
 
 
 async def _attempt(m: Management, *, account: str, address: str) -> str:
