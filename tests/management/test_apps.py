@@ -16,7 +16,7 @@ from keygrove.management.apps import APP_LIMIT, App, ChangedMeanwhile
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
 from keygrove.management.creations import FormUsed
-from keygrove.management.errors import Forbidden, Invalid, NotFound
+from keygrove.management.errors import Forbidden, NotFound
 from keygrove.storage import clients
 from management.apps import CALLBACK, WAVES, approved, live_app, registered
 from management.conftest import ANA, AUDITOR, Clock, Journal
@@ -182,6 +182,19 @@ class TestChanges:
         assert (after.scope.tokens, after.state) == (("profile",), "live")
         assert (await apps.update(m, OPERATOR, acme.id, app.client_id, more)).name == "Bank"
 
+    async def test_what_a_live_app_only_may_ask_for_it_cannot_come_to_need(
+        self, m: Management, acme: Company
+    ) -> None:
+        """People may decline what the operator saw as optional; the other way round its maker is free."""
+        optional = replace(WAVES, permissions=("booking.read",), optional_permissions=("profile",))
+        app = (await registered(m, acme, optional)).app
+        await app_review.submit(m, ANA, acme.id, app.client_id)
+        await approved(m, app.client_id)
+        await refused("permissions", doing=apps.update(m, ANA, acme.id, app.client_id, WAVES))
+        none_needed = replace(WAVES, permissions=(), optional_permissions=("booking.read", "profile"))
+        after = await apps.update(m, ANA, acme.id, app.client_id, none_needed)
+        assert (after.scope.tokens, after.optional_scope.tokens) == ((), ("booking.read", "profile"))
+
     async def test_nobody_undoes_a_change_that_they_have_not_seen(
         self, m: Management, acme: Company, journal: Journal
     ) -> None:
@@ -268,115 +281,3 @@ class TestChanges:
         assert not client.enabled
         assert await apps.list_apps(m, acme.id) == ()
         await registered(m, acme)
-
-
-class TestReview:
-    """submit, approve, suspend, resume"""
-
-    async def test_what_a_review_needs_is_asked_for_all_at_once(self, m: Management, acme: Company) -> None:
-        """By the names of the fields."""
-        bare = replace(
-            WAVES, description="", policy_uri="", tos_uri="", owner="", contact_email="", reasons={}
-        )
-        new = await registered(m, acme, bare)
-        fields = ("description", "reasons", "policy_uri", "tos_uri", "owner", "contact_email")
-        await refused(*fields, doing=app_review.submit(m, ANA, acme.id, new.app.client_id))
-        assert (await apps.get_app(m, ANA, acme.id, new.app.client_id)).state == "draft"
-
-    async def test_a_live_app_serves_every_company_and_a_suspended_one_none(
-        self, m: Management, acme: Company, clock: Clock, journal: Journal
-    ) -> None:
-        """Who did what to it when is on record."""
-        client_id = (await registered(m, acme)).app.client_id
-        await app_review.submit(m, ANA, acme.id, client_id)
-        assert [app.client_id for app in await apps.every(m, state="in_review")] == [client_id]
-        clock.pass_by(10)
-        live = await approved(m, client_id)
-        assert (live.state, live.verified_at_s, live.submitted_at_s) == ("live", m.now(), m.now() - 10)
-        async with m.database.transaction() as tx:
-            client = await clients.by_id(tx, client_id)
-        assert client is not None
-        assert (client.enabled, client.restricted_to) == (True, None)
-        assert (await app_review.suspend(m, OPERATOR, client_id)).state == "suspended"
-        async with m.database.transaction() as tx:
-            client = await clients.by_id(tx, client_id)
-        assert client is not None
-        assert not client.enabled
-        assert (await app_review.resume(m, OPERATOR, client_id)).state == "live"
-        actions = [line["action"] for line in journal.lines() if line["action"].startswith("app.")]
-        assert set(actions) == {
-            "app.registered",
-            "app.submitted",
-            "app.approved",
-            "app.suspended",
-            "app.resumed",
-        }
-        assert len(actions) == 5
-
-    async def test_what_was_never_live_comes_back_as_a_draft(self, m: Management, acme: Company) -> None:
-        """A suspension is no review."""
-        client_id = (await registered(m, acme)).app.client_id
-        await app_review.suspend(m, OPERATOR, client_id)
-        assert (await app_review.resume(m, OPERATOR, client_id)).state == "draft"
-
-    async def test_a_step_that_does_not_follow_is_refused_with_the_state(
-        self, m: Management, acme: Company
-    ) -> None:
-        """Nothing is changed."""
-        app = await live_app(m, acme)
-        for step in (app_review.submit, app_review.withdraw):
-            invalid = await refused("state", doing=step(m, ANA, acme.id, app.client_id))
-            assert "The app is live." in str(invalid)
-        await refused("state", doing=approved(m, app.client_id))
-        await refused("state", doing=app_review.resume(m, OPERATOR, app.client_id))
-        await app_review.suspend(m, OPERATOR, app.client_id)
-        await refused("state", doing=app_review.suspend(m, OPERATOR, app.client_id))
-        with pytest.raises(NotFound):
-            await app_review.suspend(m, OPERATOR, "kg_ci_unknown")
-
-    async def test_what_is_approved_is_what_was_looked_at(
-        self, m: Management, acme: Company, journal: Journal
-    ) -> None:
-        """No draft, and nothing that was taken back, changed and submitted again meanwhile."""
-        app = (await registered(m, acme)).app
-        await refused("state", doing=approved(m, app.client_id))
-        await app_review.submit(m, ANA, acme.id, app.client_id)
-        looked_at = revision_of(app)
-        await app_review.withdraw(m, ANA, acme.id, app.client_id)
-        await refused("state", doing=app_review.approve(m, OPERATOR, app.client_id, revision=looked_at))
-        await apps.update(m, ANA, acme.id, app.client_id, replace(WAVES, tos_uri="https://evil.example/"))
-        await app_review.submit(m, ANA, acme.id, app.client_id)
-        await refused("revision", doing=app_review.approve(m, OPERATOR, app.client_id, revision=looked_at))
-        now = await apps.of_operator(m, app.client_id)
-        assert now.state == "in_review"
-        live = await app_review.approve(m, OPERATOR, app.client_id, revision=revision_of(now))
-        assert live.state == "live"
-        assert journal.lines("app.approved")[-1]["detail"]["revision"] == revision_of(now)
-
-    async def test_nobody_finds_two_apps_with_one_revision(self, m: Management, acme: Company) -> None:
-        """Its maker chooses both sides: a revision of n bits is found twice after 2^(n/2) attempts."""
-        assert len(revision_of((await registered(m, acme)).app)) * 4 == 256
-
-    async def test_an_approval_and_its_withdrawal_at_once_do_one_of_them(
-        self, m: Management, acme: Company, journal: Journal
-    ) -> None:
-        """Whoever came first; the other one is told."""
-        client_id = (await registered(m, acme)).app.client_id
-        await app_review.submit(m, ANA, acme.id, client_id)
-        both = await asyncio.gather(
-            approved(m, client_id),
-            app_review.withdraw(m, ANA, acme.id, client_id),
-            return_exceptions=True,
-        )
-        assert sorted(isinstance(one, Invalid) for one in both) == [False, True]
-        assert len(journal.lines("app.approved") + journal.lines("app.withdrawn")) == 1
-
-    async def test_two_who_decide_at_once_do_it_once(
-        self, m: Management, acme: Company, journal: Journal
-    ) -> None:
-        """The other one is told."""
-        client_id = (await registered(m, acme)).app.client_id
-        await app_review.submit(m, ANA, acme.id, client_id)
-        both = await asyncio.gather(*(approved(m, client_id) for _ in range(2)), return_exceptions=True)
-        assert sorted(isinstance(one, Invalid) for one in both) == [False, True]
-        assert len(journal.lines("app.approved")) == 1

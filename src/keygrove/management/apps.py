@@ -245,14 +245,15 @@ def _require_open(app: App) -> None:
 
 
 def _require_as_reviewed(before: App, after: App) -> None:
-    """Raise Invalid when a live app would have another name or more permissions than were reviewed."""
+    """Raise Invalid when a live app would have another name, or ask for or need more than was reviewed."""
     if before.state != "live":
         return
     faults = []
     if after.name != before.name:
         faults.append(Fault("name", "A live app keeps its name. Ask the operator to change it."))
-    reviewed = frozenset(before.scope.tokens + before.optional_scope.tokens)
-    added = (*after.scope.beyond(reviewed), *after.optional_scope.beyond(reviewed))
+    needed = frozenset(before.scope.tokens)
+    reviewed = needed.union(before.optional_scope.tokens)
+    added = (*after.scope.beyond(needed), *after.optional_scope.beyond(reviewed))
     if added or after.audience != before.audience:
         message = "A live app keeps to the permissions that were reviewed. Ask the operator for more."
         faults.append(Fault("permissions", message))
