@@ -60,9 +60,7 @@ async def resume(m: Management, actor: Actor, client_id: str) -> App:
     For the operator only. Raises NotFound, Invalid (field `state`).
     """
     app = await of_operator(m, client_id)
-    # Once live, an app is live or suspended for good, so nothing unreviewed comes back.
-    back: AppState = "draft" if app.verified_at_s is None else "live"
-    await _move(m, actor, app, "app.resumed", was=("suspended",), to=back)
+    await _move(m, actor, app, "app.resumed", was=("suspended",), to=None)
     return await of_operator(m, client_id)
 
 
@@ -73,31 +71,32 @@ def _nothing(_app: App) -> tuple[Fault, ...]:
 async def _move(
     m: Management,
     actor: Actor,
-    seen: App,
+    known: App,
     action: str,
     *,
     was: Sequence[AppState],
-    to: AppState,
+    to: AppState | None,
     lacks: Callable[[App], tuple[Fault, ...]] = _nothing,
 ) -> None:
-    """Move an app to another state, as it was seen. `lacks` says what is in the way.
+    """Move an app to another state, without one to where it rests. `lacks` says what is in the way.
 
-    Raises NotFound, Invalid when it is in none of the states it may come from, or was changed since.
+    The app is judged as it is by now, so that no change of its maker's stops a move. Raises NotFound, Invalid
+    when it is in none of the states it may come from.
     """
     async with m.database.transaction() as tx:
         # Nobody changes it until this ends: what was judged is what moves.
-        await companies.hold(tx, seen.company_id)
-        app = await apps.by_id(tx, seen.client_id)
+        await companies.hold(tx, known.company_id)
+        app = await apps.by_id(tx, known.client_id)
         if app is None:
             raise NotFound("There is no such app.")
         if app.state not in was:
             raise Invalid(Fault("state", f"The app is {_STATE_WORDS[app.state]}. Nothing was changed."))
-        if app != seen:
-            raise Invalid(Fault("state", "The app was changed just now. Look at it again."))
         faults = lacks(app)
         if faults:
             raise Invalid(*faults)
-        if not await apps.set_state(tx, app.client_id, was=app.state, state=to, at_s=m.now()):
+        # Once live, an app is live or suspended for good, so nothing unreviewed comes back.
+        after = to or ("draft" if app.verified_at_s is None else "live")
+        if not await apps.set_state(tx, app.client_id, was=app.state, state=after, at_s=m.now()):
             raise NotFound("There is no such app.")
-        detail = {"name": app.name, "before": app.state, "after": to, "revision": revision_of(app)}
+        detail = {"name": app.name, "before": app.state, "after": after, "revision": revision_of(app)}
         await record(tx, m, actor, action, target_id=app.client_id, company_id=app.company_id, detail=detail)
