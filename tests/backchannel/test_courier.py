@@ -2,90 +2,23 @@
 
 import asyncio
 import logging
-from collections import Counter
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
 import pytest
 
+from backchannel.told import World, end, go_round, left
 from keygrove.crypto.jose import verify
-from keygrove.endpoints.backchannel_logout import Courier, NotReached
+from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.house import House
 from keygrove.management import people, retention, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from keygrove.storage import apps, sessions
+from keygrove.storage import apps
 from management.conftest import NOW, Clock, Journal
-from storage.granted import ANA, APP, add_companies_people_and_apps, add_grant, add_session, code_of
+from storage.granted import ANA, APP, add_grant, code_of
 from stores import Store
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "another clearing in a forest"
-
-
-@dataclass(slots=True)
-class World:
-    """What apps answer, in turn and then the last one for ever; what they were sent."""
-
-    answers: list[int | str] = field(default_factory=lambda: [200])
-    sent: list[tuple[str, str]] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    at_once: Counter[str] = field(default_factory=Counter)
-    most_at_once: int = 0
-
-    async def send(self, uri: str, body: bytes) -> int:
-        """As `Outgoing.post_form` does it."""
-        form = parse_qs(body.decode(), strict_parsing=True)
-        self.sent.append((uri, form.pop("logout_token")[0]))
-        assert form == {}
-        self.at_once[uri] += 1
-        self.most_at_once = max(self.most_at_once, self.at_once.total())
-        if self.gate is not None:
-            await self.gate.wait()
-        self.at_once[uri] -= 1
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, str):
-            raise NotReached(answer)
-        return answer
-
-
-@pytest.fixture
-def world() -> World:
-    """The apps outside."""
-    return World()
-
-
-@pytest.fixture
-async def courier(house: House, world: World) -> Courier:
-    """Ana has a session in which she connected an app."""
-    await add_companies_people_and_apps(house.database)
-    await add_grant(house.database, created_at_s=int(NOW))
-    await add_session(house.database, "sid1", at_s=int(NOW))
-    return Courier(house.server, world.send)
-
-
-@pytest.fixture
-def journal(store: Store) -> Journal:
-    """What has been recorded."""
-    return Journal(store)
-
-
-async def end(house: House, digest: str = "session sid1") -> None:
-    """Sign Ana out."""
-    async with house.database.transaction() as tx:
-        assert await sessions.end(tx, digest, at_s=house.management.now())
-
-
-async def go_round(courier: Courier) -> None:
-    """One turn of the duty, and what it began."""
-    await courier.start_due()
-    await courier.finish()
-
-
-def left(store: Store) -> list[tuple[object, ...]]:
-    """What is still to be told: attempts, and in how many seconds."""
-    rows = store.query("select attempts, due_at_s from logout_notices order by sid, client_id")
-    return [(attempts, int(str(due_at_s)) - int(NOW)) for attempts, due_at_s in rows]
 
 
 async def test_the_token_is_signed_as_id_tokens_are(house: House, courier: Courier, world: World) -> None:
@@ -177,6 +110,20 @@ async def test_the_apps_of_the_longest_session_are_known_at_its_end(
     assert len(world.sent) == 1
 
 
+async def test_what_is_forgotten_is_counted(
+    house: House, courier: Courier, clock: Clock, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app that nobody reached for a day is not passed over in silence."""
+    await end(house)
+    clock.pass_by(24 * 3600)
+    await retention.forget(house.management, RefreshPolicy())
+    assert caplog.records == []
+    clock.pass_by(1)
+    await retention.forget(house.management, RefreshPolicy())
+    assert left(store) == []
+    assert [vars(record)["number"] for record in caplog.records] == [1]
+
+
 async def test_what_fails_is_tried_again_with_growing_pauses(
     house: House, courier: Courier, world: World, clock: Clock, store: Store, journal: Journal
 ) -> None:
@@ -262,39 +209,11 @@ async def test_a_worker_that_dies_over_it_is_replaced(
     await go_round(another)
     assert len(world.sent) <= 1
     clock.pass_by(1)
+    await another.start_due()
     world.gate.set()
-    await go_round(another)
+    await another.finish()
+    await courier.finish()
     assert len(world.sent) == 2
-    await courier.finish()
-
-
-async def test_few_are_told_at_once_and_a_slow_app_holds_up_itself(
-    house: House, courier: Courier, world: World, store: Store
-) -> None:
-    """Two at a time of each app, four in all; the others wait for a later round."""
-    other = "https://other.example/told"
-    for number in range(2, 10):
-        await add_session(house.database, f"sid{number}", at_s=int(NOW))
-        await add_grant(house.database, code_of(f"g{number}", session_id=f"sid{number}"))
-        await end(house, f"session sid{number}")
-    world.gate = asyncio.Event()
-    for _ in range(5):
-        await courier.start_due()
-    await asyncio.sleep(0.2)
-    assert (world.most_at_once, len(world.sent)) == (2, 2)
-    store.execute(f"update clients set backchannel_logout_uri = '{other}' where client_id = 'app2'")  # noqa: S608
-    await add_session(house.database, "sid20", at_s=int(NOW))
-    await add_grant(house.database, code_of("g20", client_id="app2", session_id="sid20"))
-    await end(house, "session sid20")
-    await courier.start_due()
-    await asyncio.sleep(0.2)
-    assert [uri for uri, _ in world.sent][2:] == [other]
-    world.gate.set()
-    await courier.finish()
-    for _ in range(4):
-        await go_round(courier)
-    assert len(world.sent) == 9
-    assert left(store) == []
 
 
 async def test_a_fault_of_ours_leaves_the_row(

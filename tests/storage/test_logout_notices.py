@@ -43,10 +43,15 @@ async def beginning(database: Database) -> str:
     return await add_session(database, "sid1")
 
 
-async def waiting(database: Database, *, now_s: int = 10**6, limit: int = 9) -> list[LogoutNotice]:
-    """What is due."""
+async def waiting(database: Database, *, now_s: int = 10**6) -> list[LogoutNotice]:
+    """What is due, two of each app at most."""
     async with database.transaction() as tx:
-        return await logout_notices.due(tx, now_s=now_s, of_each_client=2, limit=limit)
+        found = [
+            await logout_notices.due_of(tx, client_id, now_s=now_s, limit=2)
+            for client_id in await logout_notices.clients_due(tx, now_s=now_s, limit=9)
+        ]
+    assert [] not in found
+    return [notice for of_client in found for notice in of_client]
 
 
 async def end(database: Database, digest: str = "session sid1", *, at_s: int = 200) -> bool:
@@ -178,7 +183,28 @@ class TestWhoTells:
         assert await waiting(database) == []
 
     async def test_no_app_stands_in_anothers_way(self, database: Database) -> None:
-        """Of each a few, the oldest first."""
+        """Each is found however much another waits for; of each the oldest first."""
+        await self.add_backlog(database)
+        third = replace(NOTICE, client_id=TOLD_TOO.client_id)
+        oldest = [replace(NOTICE, sid="sid5"), replace(NOTICE, sid="sid6")]
+        assert await waiting(database) == [*oldest, third]
+        async with database.transaction() as tx:
+            assert await logout_notices.clients_due(tx, now_s=300, limit=1) == [APP.client_id]
+            assert await logout_notices.clients_due(tx, now_s=104, limit=9) == []
+            assert await logout_notices.due_of(tx, APP.client_id, now_s=105, limit=9) == oldest[:1]
+
+    async def test_an_app_that_is_left_alone_is_not_found(self, database: Database) -> None:
+        """Until then, to the second; a shorter pause does not take the place of a longer one."""
+        await self.add_backlog(database)
+        async with database.transaction() as tx:
+            for until_s in (250, 310, 300):
+                await logout_notices.leave_alone(tx, APP.client_id, until_s=until_s)
+        third = replace(NOTICE, client_id=TOLD_TOO.client_id)
+        assert await waiting(database, now_s=309) == [third]
+        assert len(await waiting(database, now_s=310)) == 3
+
+    async def add_backlog(self, database: Database) -> None:
+        """Of one app a few, of another one that is younger."""
         async with database.transaction() as tx:
             assert await apps.insert(tx, TOLD_TOO, name_key="third", secret_digest="d")
         for number in range(5, 9):
@@ -187,10 +213,6 @@ class TestWhoTells:
             await end(database, f"session sid{number}", at_s=100 + number)
         await add_grant(database, code_of("g9", client_id=TOLD_TOO.client_id))
         await end(database)
-        third = replace(NOTICE, client_id=TOLD_TOO.client_id)
-        oldest = [replace(NOTICE, sid="sid5"), replace(NOTICE, sid="sid6")]
-        assert await waiting(database) == [*oldest, third]
-        assert await waiting(database, limit=1) == oldest[:1]
 
     async def test_what_nobody_told_in_time_is_forgotten(self, database: Database) -> None:
         """By when the session ended, to the second."""

@@ -49,6 +49,8 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "grants.revoke_of_app": lambda tx: grants.revoke_of_app(tx, "c", "o", at_s=0),
     "grants.revoke_of_person": lambda tx: grants.revoke_of_person(tx, "p", at_s=0),
     "logout_notices.add": lambda tx: logout_notices.add(tx, "s", at_s=0),
+    "logout_notices.due_of": lambda tx: logout_notices.due_of(tx, "c", now_s=0, limit=2),
+    "logout_notices.leave_alone": lambda tx: logout_notices.leave_alone(tx, APP.client_id, until_s=1),
     "logout_notices.claim": lambda tx: logout_notices.claim(tx, NOTICE, now_s=0, until_s=1),
     "logout_notices.postpone": lambda tx: logout_notices.postpone(tx, NOTICE, until_s=1),
     "logout_notices.settle": lambda tx: logout_notices.settle(tx, NOTICE),
@@ -139,6 +141,27 @@ async def test_no_statement_about_apps_and_grants_scans_a_table(
         recorder = Recorder(tx)
         await GRANT_PATH[name](recorder)
     assert_no_scan(store, recorder)
+
+
+async def test_apps_to_be_told_are_found_by_skipping(database: Database, store: Store) -> None:
+    """Only the list of apps that the statement itself makes is read from end to end."""
+    async with database.transaction() as tx:
+        recorder = Recorder(tx)
+        await logout_notices.clients_due(recorder, now_s=0, limit=9)
+    ((sql, values),) = recorder.statements
+    assert [step for step in store.full_scans(sql, values) if step != "SCAN w"] == []
+
+
+async def test_what_happened_to_a_connected_app_is_read_without_what_happened_elsewhere(
+    database: Database, store: Store
+) -> None:
+    """However many companies connected it, and however much the company did besides."""
+    async with database.transaction() as tx:
+        recorder = Recorder(tx)
+        await journal.of_connection(recorder, "o", "c", limit=9)
+    plans = [" ".join(store.plan(sql, values)) for sql, values in recorder.statements]
+    indexes = ("journal_of_connections", "journal_of_moves", "journal_of_ends")
+    assert [index in plan for index, plan in zip(indexes, plans, strict=True)] == [True] * 3, plans
 
 
 def assert_no_scan(store: Store, recorder: Recorder) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from urllib.parse import urlencode
 
 from keygrove.crypto.secrets import new_event_id, new_token_id
@@ -32,8 +33,12 @@ from keygrove.storage.logout_notices import LogoutNotice
 Send = Callable[[str, bytes], Awaitable[int]]
 PAUSES_S = (10, 60, 600)
 AT_ONCE = 4
-# An app that does not answer holds up itself, not the others.
-_OF_EACH_CLIENT = 2
+# A slow app holds up itself: the others have their turn.
+_OF_EACH = 2
+# How many apps take turns.
+_CLIENTS = 100
+# An app that was not reached is left alone with all that it is to be told, for its pause or this.
+_LONGEST_ALONE_S = 60
 # Longer than an attempt can take.
 _CLAIM_S = 30
 log = logging.getLogger("keygrove.logout")
@@ -41,6 +46,13 @@ log = logging.getLogger("keygrove.logout")
 
 class NotReached(Exception):
     """No answer came; the message says why, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    outcome: Outcome
+    reason: str
+    reached: bool = True
 
 
 @dataclass(slots=True)
@@ -51,6 +63,8 @@ class Courier:
     send: Send = field(repr=False)
     pauses_s: Sequence[int] = PAUSES_S
     _under_way: "dict[asyncio.Task[None], str]" = field(default_factory=dict)
+    # Of the apps that wait, whose turn was when: the larger the later.
+    _turns: dict[str, int] = field(default_factory=dict)
 
     async def start_due(self) -> None:
         """Begin an attempt for what is due, a few at once; they go on when this returns.
@@ -60,16 +74,25 @@ class Courier:
         if len(self._under_way) >= AT_ONCE:
             return
         now = int(self.server.clock())
-        async with self.server.database.transaction() as tx:
-            found = await logout_notices.due(
-                tx, now_s=now, of_each_client=_OF_EACH_CLIENT, limit=AT_ONCE * _OF_EACH_CLIENT
-            )
-        for notice in found:
-            busy = Counter(self._under_way.values())
-            if busy.total() >= AT_ONCE:
+        for notice in await self._due(now):
+            if len(self._under_way) >= AT_ONCE:
                 return
-            if busy[notice.client_id] < _OF_EACH_CLIENT:
-                await self._start(notice, now)
+            await self._start(notice, now)
+
+    async def _due(self, now: int) -> list[LogoutNotice]:
+        """What may begin: apps in turn, of each one first and a second one when all have had theirs."""
+        busy = Counter(self._under_way.values())
+        async with self.server.database.transaction() as tx:
+            clients_due = await logout_notices.clients_due(tx, now_s=now, limit=_CLIENTS)
+            self._turns = {client_id: self._turns.get(client_id, 0) for client_id in clients_due}
+            in_turn = [
+                each for each in sorted(clients_due, key=self._turns.__getitem__) if busy[each] < _OF_EACH
+            ]
+            found = [
+                await logout_notices.due_of(tx, each, now_s=now, limit=_OF_EACH - busy[each])
+                for each in in_turn[:AT_ONCE]
+            ]
+        return [notice for row in zip_longest(*found) for notice in row if notice is not None]
 
     async def finish(self) -> None:
         """Wait for the attempts under way. Raises nothing."""
@@ -81,6 +104,7 @@ class Courier:
         if mine is not None:
             task = asyncio.create_task(self._attempt(mine))
             self._under_way[task] = mine.client_id
+            self._turns[mine.client_id] = max(self._turns.values(), default=0) + 1
             task.add_done_callback(self._under_way.pop)
 
     async def _attempt(self, notice: LogoutNotice) -> None:
@@ -96,22 +120,21 @@ class Courier:
         async with self.server.database.transaction() as tx:
             client = await clients.by_id(tx, notice.client_id)
         uri = client.backchannel_logout_uri if client is not None and client.enabled else None
-        outcome, reason = await self._ask(uri, notice)
-        await self._write_down(notice, client, outcome, reason)
+        await self._write_down(notice, client, await self._ask(uri, notice))
 
-    async def _ask(self, uri: str | None, notice: LogoutNotice) -> tuple[Outcome, str]:
+    async def _ask(self, uri: str | None, notice: LogoutNotice) -> _Result:
         """What the app answers, and why not, if it was not told. Each attempt has a token of its own."""
         if uri is None:
-            return "refused", "the app does not want to be told any more"
+            return _Result("refused", "the app does not want to be told any more")
         try:
             # What was registered under older rules is held to today's.
             check_logout_uri(uri)
             status = await self.send(uri, urlencode({"logout_token": await self._token(notice)}).encode())
         except InvalidRedirectUri as error:
-            return "refused", error.description
+            return _Result("refused", error.description)
         except NotReached as error:
-            return "failed", str(error)
-        return outcome_of(status), f"it answered {status}"
+            return _Result("failed", str(error), reached=False)
+        return _Result(outcome_of(status), f"it answered {status}")
 
     async def _token(self, notice: LogoutNotice) -> str:
         server, now = self.server, int(self.server.clock())
@@ -128,28 +151,31 @@ class Courier:
             server.keyring(), token.claims(), LOGOUT_TOKEN_TYPE, algorithm="RS256", now=now
         )
 
-    async def _write_down(
-        self, notice: LogoutNotice, client: Client | None, outcome: Outcome, reason: str
-    ) -> None:
+    async def _write_down(self, notice: LogoutNotice, client: Client | None, result: _Result) -> None:
         now = self.server.clock()
         again_at = next_attempt(notice.attempts, self.pauses_s, now=int(now))
         async with self.server.database.transaction() as tx:
-            if outcome == "failed" and again_at is not None:
+            if result.outcome == "failed" and again_at is not None:
                 await logout_notices.postpone(tx, notice, until_s=again_at)
-            elif await logout_notices.settle(tx, notice) and outcome == "failed" and client is not None:
-                await journal.append(tx, _given_up(notice, client, reason, at=now))
-        match outcome, again_at:
+            elif (
+                await logout_notices.settle(tx, notice) and result.outcome == "failed" and client is not None
+            ):
+                await journal.append(tx, _given_up(notice, client, result.reason, at=now))
+            if not result.reached:
+                longest = int(now) + _LONGEST_ALONE_S
+                await logout_notices.leave_alone(
+                    tx, notice.client_id, until_s=longest if again_at is None else min(again_at, longest)
+                )
+        said = _of(notice) | {"reason": result.reason}
+        match result.outcome, again_at:
             case "told", _:
                 log.info("told an app of a sign-out", extra=_of(notice))
             case "refused", _:
-                log.warning("an app was not told of a sign-out", extra=_of(notice) | {"reason": reason})
+                log.warning("an app was not told of a sign-out", extra=said)
             case _, None:
-                log.warning("gave up telling an app of a sign-out", extra=_of(notice) | {"reason": reason})
+                log.warning("gave up telling an app of a sign-out", extra=said)
             case _:
-                log.info(
-                    "an app is told of a sign-out later",
-                    extra=_of(notice) | {"reason": reason, "again_at": again_at},
-                )
+                log.info("an app is told of a sign-out later", extra=said | {"again_at": again_at})
 
 
 def _of(notice: LogoutNotice) -> dict[str, str | int]:

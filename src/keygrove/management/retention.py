@@ -1,5 +1,7 @@
 """Forgets what has ended, so that nothing about people is kept longer than it serves."""
 
+import logging
+
 from keygrove.management.context import Management
 from keygrove.management.sign_in import ABSOLUTE_S, ATTEMPTS_KEPT_S
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
@@ -12,6 +14,7 @@ SESSIONS_KEPT_S = ABSOLUTE_S + _DAY_S
 # For the last access token of a grant, of which an API may still ask; and longer than any session lives, so
 # that its apps are known when it ends.
 _GRANTS_KEPT_S = _DAY_S
+log = logging.getLogger("keygrove.logout")
 
 
 async def forget(m: Management, refresh: RefreshPolicy) -> None:
@@ -27,11 +30,15 @@ async def forget(m: Management, refresh: RefreshPolicy) -> None:
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
         await clients.forget_creations(tx, before_s=now - CREATIONS_KEPT_S)
         await turns.forget(tx, before_s=now - _DAY_S)
-        await logout_notices.forget(tx, before_s=now - _DAY_S)
+        untold = await logout_notices.forget(tx, before_s=now - _DAY_S)
         kept_s = now - _GRANTS_KEPT_S
         await grants.forget(
             tx,
             before_s=kept_s,
             idle_before_s=kept_s - refresh.idle_s,
             absolute_before_s=kept_s - refresh.absolute_s,
+        )
+    if untold:
+        log.warning(
+            "sign-outs of which apps were not told within a day were forgotten", extra={"number": untold}
         )

@@ -30,7 +30,9 @@ KEPT = {
     "journal": 1,
 }
 # Lives of minutes or days, which must not begin again: who signed out stays signed out.
-LEFT_OUT = ("sessions", "sign_in_attempts", "setup_links", "failures", "turns", "logout_notices")
+LEFT_OUT = (
+    "sessions", "sign_in_attempts", "setup_links", "failures", "turns", "logout_notices", "logout_pauses",
+)  # fmt: skip
 
 
 class NotEmpty(Exception):

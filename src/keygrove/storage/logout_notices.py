@@ -1,7 +1,8 @@
 """Which apps are still to be told that a session ended (OpenID Connect Back-Channel Logout 1.0 §2.5).
 
 A row is written in the transaction that ends the session, and is gone when its app has been told. Whoever
-claims one alone has it until the claim runs out; `attempts` then tells a late answer from a rival's.
+claims one alone has it until the claim runs out; `attempts` then tells a late answer from a rival's. An app
+that nobody reaches is left alone for a while (`logout_pauses`), with all that it is to be told.
 """
 
 from dataclasses import dataclass, replace
@@ -42,19 +43,46 @@ async def add(tx: Transaction, sid: str, *, at_s: int) -> int:
     )
 
 
-async def due(tx: Transaction, *, now_s: int, of_each_client: int, limit: int) -> list[LogoutNotice]:
-    """Those whose time has come, the oldest first, of each app only a few: none stands in others' way."""
+async def clients_due(tx: Transaction, *, now_s: int, limit: int) -> list[str]:
+    """Apps with something to be told now, who waits longest first; none of those that are left alone.
+
+    It costs a few searches for each app that waits, however much it waits for.
+    """
     rows = await tx.all(
         """
-        select sid, client_id, person_id, attempts
-        from (select sid, client_id, person_id, attempts, due_at_s,
-                     row_number() over (partition by client_id order by due_at_s, sid) as place
-              from logout_notices where due_at_s <= $1) ranked
-        where place <= $2
-        order by due_at_s, sid, client_id limit $3
+        with recursive waiting (client_id) as (
+            select min(client_id) from logout_notices
+            union all
+            select (select min(n.client_id) from logout_notices n where n.client_id > w.client_id)
+            from waiting w where w.client_id is not null
+        )
+        select client_id
+        from (
+            select w.client_id,
+                   (select min(n.due_at_s) from logout_notices n where n.client_id = w.client_id) as due_at_s
+            from waiting w
+        ) known
+        where due_at_s <= $1 and not exists (
+            select 1 from logout_pauses p where p.client_id = known.client_id and p.until_s > $1
+        )
+        order by due_at_s, client_id limit $2
         """,
         now_s,
-        of_each_client,
+        limit,
+    )
+    return [row["client_id"] for row in rows]
+
+
+async def due_of(tx: Transaction, client_id: str, *, now_s: int, limit: int) -> list[LogoutNotice]:
+    """What an app is to be told now, the oldest first."""
+    rows = await tx.all(
+        """
+        select sid, client_id, person_id, attempts from logout_notices
+        where client_id = $1 and due_at_s <= $2
+        order by due_at_s, sid limit $3
+        """,
+        client_id,
+        now_s,
         limit,
     )
     return [
@@ -63,6 +91,19 @@ async def due(tx: Transaction, *, now_s: int, of_each_client: int, limit: int) -
         )
         for row in rows
     ]
+
+
+async def leave_alone(tx: Transaction, client_id: str, *, until_s: int) -> None:
+    """Let nobody try to reach an app until then."""
+    await tx.run(
+        """
+        insert into logout_pauses (client_id, until_s) values ($1, $2)
+        on conflict (client_id) do update set until_s = excluded.until_s
+        where logout_pauses.until_s < excluded.until_s
+        """,
+        client_id,
+        until_s,
+    )
 
 
 async def claim(tx: Transaction, notice: LogoutNotice, *, now_s: int, until_s: int) -> LogoutNotice | None:

@@ -1,4 +1,6 @@
-"""Apps that are still to be told of a sign-out, and the session that took the place of an earlier one."""
+"""Apps that are still to be told of a sign-out, the session that took the place of an earlier one, and what
+is read of the journal about an app that a company connected.
+"""
 
 from keygrove.storage.migrations.statements import execute
 
@@ -19,6 +21,11 @@ create table logout_notices (
 ) without rowid;
 create index logout_notices_by_due on logout_notices (due_at_s);
 create index logout_notices_by_end on logout_notices (ended_at_s);
+create index journal_of_connections on journal (company_id, target_id, at_us)
+    where action in ('app.connected', 'app.disconnected');
+create index journal_of_moves on journal (target_id, at_us)
+    where action in ('app.suspended', 'app.resumed', 'app.removed');
+create index journal_of_ends on journal (company_id, actor_id, at_us) where action = 'grant.revoked';
 """
 
 
