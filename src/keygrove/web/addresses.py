@@ -15,8 +15,14 @@ _INTERNAL: Final = tuple(
     map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
                      "::1/128", "fc00::/7"))
 )  # fmt: skip
-# Where clouds tell a machine its own credentials; 169.254.169.254 is link-local, which no list contains.
-_METADATA: Final = tuple(map(ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
+# Where clouds tell a machine its own credentials: Alibaba, Azure, and by IPv6 Amazon, Google, Oracle.
+# 169.254.169.254 is link-local, which no list contains.
+_METADATA: Final = tuple(
+    map(ip_network, ("100.100.100.200", "168.63.129.16", "fd00:ec2::/32", "fd20:ce::/32", "fd00:c1::/32"))
+)
+# Of protocols, not of hosts (RFC 6890 §2.2.2); what of it is global, Pythons see differently. Oracle has
+# its metadata there too.
+_PROTOCOLS: Final = ip_network("192.0.0.0/24")
 
 
 def is_loopback_name(host: str) -> bool:
@@ -33,7 +39,7 @@ def may_go_to(text: str, *, internal: bool = False, loopback: bool = False) -> b
     address = _led_to(ip_address(text))
     if loopback:
         return address.is_loopback
-    if address in _METADATA:
+    if any(address in network for network in _METADATA):
         return False
     return (internal and any(address in network for network in _INTERNAL)) or _is_public(address)
 
@@ -50,5 +56,6 @@ def _led_to(address: Address) -> Address:
 def _is_public(address: Address) -> bool:
     if address.version == 6 and address not in _GLOBAL_UNICAST:
         return False
-    in_tunnel = any(address in network for network in _TUNNELS)
-    return address.is_global and not address.is_multicast and not address.is_reserved and not in_tunnel
+    if any(address in network for network in (*_TUNNELS, _PROTOCOLS)):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
