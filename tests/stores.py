@@ -47,6 +47,9 @@ class Store(Protocol):
     def tables(self) -> list[str]:
         """The names of its tables, Alembic's own aside."""
 
+    def plan(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """How a statement would be executed, step by step."""
+
     def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
         """The steps of a statement that would read a whole table."""
 
@@ -114,12 +117,15 @@ class SqliteStore:
         rows = self.query("select name from sqlite_master where type = 'table' order by name")
         return [str(name) for (name,) in rows if name != "alembic_version"]
 
-    def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
-        """The steps of a statement that would read a whole table."""
+    def plan(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """How a statement would be executed, step by step."""
         named = {str(number): value for number, value in enumerate(values, start=1)}
         with self._connection() as connection:
-            plan = [row[3] for row in connection.execute(f"explain query plan {sql}", named)]
-        return [step for step in plan if "SCAN" in step]
+            return [str(row[3]) for row in connection.execute(f"explain query plan {sql}", named)]
+
+    def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """The steps of a statement that would read a whole table."""
+        return [step for step in self.plan(sql, values) if "SCAN" in step]
 
     def _connection(self) -> "closing[sqlite3.Connection]":
         return closing(sqlite3.connect(self.path, isolation_level=None, timeout=10))
@@ -167,11 +173,14 @@ class PostgresStore:
         rows = self.query("select tablename from pg_tables where schemaname = 'public' order by tablename")
         return [str(name) for (name,) in rows if name != "alembic_version"]
 
+    def plan(self, sql: str, values: tuple[object, ...]) -> list[str]:
+        """How a statement would be executed, step by step, if reading a whole table were dear."""
+        self.execute("set enable_seqscan = off")
+        return [str(row[0]) for row in self._beside.run(self._connection.fetch(f"explain {sql}", *values))]
+
     def full_scans(self, sql: str, values: tuple[object, ...]) -> list[str]:
         """The steps of a statement that would read a whole table, even if everything else were dear."""
-        self.execute("set enable_seqscan = off")
-        plan = self._beside.run(self._connection.fetch(f"explain {sql}", *values))
-        return [row[0] for row in plan if "Seq Scan" in row[0]]
+        return [step for step in self.plan(sql, values) if "Seq Scan" in step]
 
     def empty(self) -> None:
         """Take every row away. `truncate` would write new files: it takes a hundred times as long."""

@@ -54,19 +54,29 @@ async def of_connection(tx: Transaction, company_id: str, client_id: str, *, lim
 
     That is: connected, disconnected and ended for this company; suspended, resumed and removed for all.
     """
-    rows = await tx.all(
+    # Each statement has an index of its own actions: other companies' lines about the app are not read.
+    connections = await tx.all(
         """
         select * from journal
-        where target_id = $2 and outcome = 'done'
-          and ((company_id = $1 and action in ('app.connected', 'app.disconnected'))
-               or action in ('app.suspended', 'app.resumed', 'app.removed'))
+        where company_id = $1 and target_id = $2 and action in ('app.connected', 'app.disconnected')
+          and outcome = 'done'
         order by at_us desc, event_id desc limit $3
         """,
         company_id,
         client_id,
         limit,
     )
-    ended = await tx.all(
+    moves = await tx.all(
+        """
+        select * from journal
+        where target_id = $1 and action in ('app.suspended', 'app.resumed', 'app.removed')
+          and outcome = 'done'
+        order by at_us desc, event_id desc limit $2
+        """,
+        client_id,
+        limit,
+    )
+    ends = await tx.all(
         """
         select * from journal where company_id = $1 and action = 'grant.revoked' and actor_id = $2
         order by at_us desc, event_id desc limit $3
@@ -75,7 +85,9 @@ async def of_connection(tx: Transaction, company_id: str, client_id: str, *, lim
         client_id,
         limit,
     )
-    found = sorted((*rows, *ended), key=lambda row: (row["at_us"], row["event_id"]), reverse=True)
+    found = sorted(
+        (*connections, *moves, *ends), key=lambda row: (row["at_us"], row["event_id"]), reverse=True
+    )
     return [_event(row) for row in found[:limit]]
 
 
