@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from typing import NoReturn
 
 import pytest
 
 from backchannel.told import World, end, go_round, left
 from keygrove.crypto.jose import verify
 from keygrove.endpoints.backchannel_logout import Courier
+from keygrove.endpoints.signer import Signer
 from keygrove.house import House
 from keygrove.management import people, retention, sign_in
 from keygrove.management.context import OPERATOR
@@ -216,18 +218,36 @@ async def test_a_worker_that_dies_over_it_is_replaced(
     assert len(world.sent) == 2
 
 
-async def test_a_fault_of_ours_leaves_the_row(
-    house: House, courier: Courier, store: Store, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("where", ["sending", "signing"])
+async def test_a_fault_of_ours_counts_as_an_attempt(
+    house: House,
+    courier: Courier,
+    clock: Clock,
+    store: Store,
+    journal: Journal,
+    where: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is logged, and somebody else tries when the claim has run out."""
+    """It is logged whole, tried again with the same pauses, and given up with a line in the journal."""
 
-    async def fail(uri: str, body: bytes) -> int:
+    async def fail(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("a fault")
 
+    if where == "signing":
+        monkeypatch.setattr(Signer, "sign", fail)
+    else:
+        courier.send = fail
     await end(house)
-    await go_round(Courier(house.server, fail))
-    assert left(store) == [(1, 30)]
+    await go_round(courier)
+    assert left(store) == [(1, 10)]
     assert "telling an app of a sign-out failed" in caplog.text
+    assert "a fault" in caplog.text
+    for pause_s in (10, 60, 600):
+        clock.pass_by(pause_s)
+        await go_round(courier)
+    assert left(store) == []
+    assert len(journal.lines("app.told_of_sign_out")) == 1
 
 
 async def test_no_token_is_in_the_log(

@@ -134,6 +134,10 @@ class Courier:
             return _Result("refused", error.description)
         except NotReached as error:
             return _Result("failed", str(error), reached=False)
+        except Exception:
+            # No key, no certificates, a fault: it is tried again with pauses, and given up, as any other.
+            log.exception("telling an app of a sign-out failed", extra=_of(notice))
+            return _Result("failed", "Keygrove failed")
         return _Result(outcome_of(status), f"it answered {status}")
 
     async def _token(self, notice: LogoutNotice) -> str:
