@@ -152,14 +152,20 @@ async def test_what_fails_is_tried_again_with_growing_pauses(
         APP.client_id,
         "failed",
     )
-    assert line["detail"] == {"reason": "it answered 404", "attempts": 4}
+    assert line["detail"] == {"reason": "it answered neither 200, 204 nor 400", "attempts": 4}
 
 
 @pytest.mark.parametrize("status", [200, 204, 400])
 async def test_an_answer_that_counts_ends_it(
-    house: House, courier: Courier, world: World, store: Store, status: int, caplog: pytest.LogCaptureFixture
+    house: House,
+    courier: Courier,
+    world: World,
+    store: Store,
+    journal: Journal,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """400 is a refusal: logged, not repeated (§2.8)."""
+    """400 is a refusal, or the app's own failure: logged, in the journal, not repeated (§2.8)."""
     caplog.set_level(logging.INFO, "keygrove.logout")
     world.answers = [status]
     await end(house)
@@ -167,27 +173,55 @@ async def test_an_answer_that_counts_ends_it(
     assert left(store) == []
     levels = [record.levelno for record in caplog.records if record.name == "keygrove.logout"]
     assert levels == [logging.WARNING if status == 400 else logging.INFO]
+    lines = journal.lines("app.told_of_sign_out")
+    assert [(line["outcome"], line["detail"]) for line in lines] == [
+        ("refused", {"reason": "it answered 400", "attempts": 1})
+    ] * (status == 400)
+
+
+@pytest.mark.parametrize("why", ["the host is at an internal address", "ConnectError: [Errno 111] refused"])
+async def test_the_journal_tells_nothing_of_the_network_behind_us(
+    house: House,
+    courier: Courier,
+    world: World,
+    clock: Clock,
+    journal: Journal,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An app's maker who reads it could scan names and ports; the operator's log says what it was (SSRF)."""
+    caplog.set_level(logging.INFO, "keygrove.logout")
+    world.answers = [why]
+    await end(house)
+    for pause_s in (10, 60, 600, 0):
+        await go_round(courier)
+        clock.pass_by(pause_s)
+    (line,) = journal.lines("app.told_of_sign_out")
+    assert line["detail"] == {"reason": "it could not be reached", "attempts": 4}
+    assert [vars(record)["reason"] for record in caplog.records] == [why] * 4
 
 
 async def test_an_app_that_is_suspended_meanwhile_is_not_told(
-    house: House, courier: Courier, world: World, store: Store
+    house: House, courier: Courier, world: World, store: Store, journal: Journal
 ) -> None:
     """Nothing is sent where nobody wants it any more."""
     await end(house)
     async with house.database.transaction() as tx:
         await apps.set_state(tx, APP.client_id, was="live", state="suspended", at_s=int(NOW))
     await go_round(courier)
-    assert (world.sent, left(store)) == ([], [])
+    assert (world.sent, left(store), journal.lines("app.told_of_sign_out")) == ([], [], [])
 
 
 async def test_an_address_of_older_rules_is_held_to_todays(
-    house: House, courier: Courier, world: World, store: Store
+    house: House, courier: Courier, world: World, store: Store, journal: Journal
 ) -> None:
-    """Whatever the row says."""
+    """Whatever the row says; its maker should know."""
     store.execute("update clients set backchannel_logout_uri = 'http://app.example/#x'")
     await end(house)
     await go_round(courier)
     assert (world.sent, left(store)) == ([], [])
+    (line,) = journal.lines("app.told_of_sign_out")
+    assert line["detail"] == {"reason": "its address is not allowed", "attempts": 1}
 
 
 async def test_one_of_many_workers_tells(house: House, courier: Courier, world: World) -> None:

@@ -44,15 +44,31 @@ _CLAIM_S = 30
 log = logging.getLogger("keygrove.logout")
 
 
+_NOT_WANTED = "the app does not want to be told any more"
+_NOT_ALLOWED = "its address is not allowed"
+_OUT_OF_REACH = "it could not be reached"
+_FAULT = "Keygrove failed"
+_ANSWERED = {
+    "told": "it was told",
+    "refused": "it answered 400",
+    "failed": "it answered neither 200, 204 nor 400",
+}
+
+
 class NotReached(Exception):
     """No answer came; the message says why, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
+    """What came of an attempt: `reason` is one of a few for the journal, `detail` for the operator's log.
+
+    What the maker of an app may read must not tell which names and ports there are in the network behind us.
+    """
+
     outcome: Outcome
     reason: str
-    reached: bool = True
+    detail: str
 
 
 @dataclass(slots=True)
@@ -125,20 +141,21 @@ class Courier:
     async def _ask(self, uri: str | None, notice: LogoutNotice) -> _Result:
         """What the app answers, and why not, if it was not told. Each attempt has a token of its own."""
         if uri is None:
-            return _Result("refused", "the app does not want to be told any more")
+            return _Result("refused", _NOT_WANTED, _NOT_WANTED)
         try:
             # What was registered under older rules is held to today's.
             check_logout_uri(uri)
             status = await self.send(uri, urlencode({"logout_token": await self._token(notice)}).encode())
         except InvalidRedirectUri as error:
-            return _Result("refused", error.description)
+            return _Result("refused", _NOT_ALLOWED, error.description)
         except NotReached as error:
-            return _Result("failed", str(error), reached=False)
+            return _Result("failed", _OUT_OF_REACH, str(error))
         except Exception:
             # No key, no certificates, a fault: it is tried again with pauses, and given up, as any other.
             log.exception("telling an app of a sign-out failed", extra=_of(notice))
-            return _Result("failed", "Keygrove failed")
-        return _Result(outcome_of(status), f"it answered {status}")
+            return _Result("failed", _FAULT, _FAULT)
+        outcome = outcome_of(status)
+        return _Result(outcome, _ANSWERED[outcome], f"it answered {status}")
 
     async def _token(self, notice: LogoutNotice) -> str:
         server, now = self.server, int(self.server.clock())
@@ -161,16 +178,14 @@ class Courier:
         async with self.server.database.transaction() as tx:
             if result.outcome == "failed" and again_at is not None:
                 await logout_notices.postpone(tx, notice, until_s=again_at)
-            elif (
-                await logout_notices.settle(tx, notice) and result.outcome == "failed" and client is not None
-            ):
-                await journal.append(tx, _given_up(notice, client, result.reason, at=now))
-            if not result.reached:
+            elif await logout_notices.settle(tx, notice) and client is not None and _missed(result):
+                await journal.append(tx, _not_told(notice, client, result, at=now))
+            if result.reason == _OUT_OF_REACH:
                 longest = int(now) + _LONGEST_ALONE_S
                 await logout_notices.leave_alone(
                     tx, notice.client_id, until_s=longest if again_at is None else min(again_at, longest)
                 )
-        said = _of(notice) | {"reason": result.reason}
+        said = _of(notice) | {"reason": result.detail}
         match result.outcome, again_at:
             case "told", _:
                 log.info("told an app of a sign-out", extra=_of(notice))
@@ -186,8 +201,12 @@ def _of(notice: LogoutNotice) -> dict[str, str | int]:
     return {"client_id": notice.client_id, "attempt": notice.attempts}
 
 
-def _given_up(notice: LogoutNotice, client: Client, reason: str, *, at: float) -> journal.Event:
-    """For the maker of the app: it believes that somebody is signed in who is not."""
+def _missed(result: _Result) -> bool:
+    """Whether the app believes that somebody is signed in who is not."""
+    return result.outcome != "told" and result.reason != _NOT_WANTED
+
+
+def _not_told(notice: LogoutNotice, client: Client, result: _Result, *, at: float) -> journal.Event:
     at_us = int(at * 1_000_000)
     return journal.Event(
         id=new_event_id(at_us),
@@ -198,8 +217,8 @@ def _given_up(notice: LogoutNotice, client: Client, reason: str, *, at: float) -
         company_id=client.company_id,
         action="app.told_of_sign_out",
         target_id=notice.client_id,
-        outcome="failed",
-        detail=json.dumps({"reason": reason, "attempts": notice.attempts}, ensure_ascii=True),
+        outcome=result.outcome,
+        detail=json.dumps({"reason": result.reason, "attempts": notice.attempts}, ensure_ascii=True),
         address="",
         request_id="",
     )
