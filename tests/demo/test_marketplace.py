@@ -148,6 +148,8 @@ def test_who_signs_out_at_the_platform_is_signed_out_here(browser: httpx2.Client
         connect(other, issuer)
         for token in ("", "x", issuer.logout_token(typ="JWT"), issuer.logout_token({"aud": "kg_ci_other"})):
             assert httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": token}).status_code == 400
+        new = {"logout_token": issuer.logout_token(kid="another")}
+        assert httpx2.post(f"{browser.base_url}{TOLD}", data=new).status_code == 503
         assert "Lakeside" in browser.get("/").text
         answer = httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": issuer.logout_token()})
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")

@@ -115,7 +115,7 @@ class AppIssuer(Issuer):
         told = self.claims(**(claims | self.wrong))
         return sign_raw(json.dumps(header).encode(), json.dumps(told).encode())
 
-    def logout_token(self, changes: Mapping[str, object] | None = None, *, typ: str = "logout+jwt") -> str:
+    def logout_token(self, changes: Mapping[str, object] | None = None, **header: str) -> str:
         """What the issuer posts when the session of its ID tokens is over; None takes a claim out."""
         now = int(time.time())
         claims: dict[str, object] = {
@@ -123,7 +123,9 @@ class AppIssuer(Issuer):
             "events": {LOGOUT_EVENT: {}}, "client_id": None, "scope": None, "company_id": None,
         }  # fmt: skip
         told = self.claims(**(claims | dict(changes or {})))
-        return sign_raw(json.dumps(self.header(typ=typ)).encode(), json.dumps(told).encode())
+        return sign_raw(
+            json.dumps(self.header(**({"typ": "logout+jwt"} | header))).encode(), json.dumps(told).encode()
+        )
 
 
 @contextmanager

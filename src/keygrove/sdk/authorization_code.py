@@ -197,7 +197,8 @@ class AuthorizationCodeFlow:
     def signed_out(self, logout_token: str) -> SignedOut:
         """Judge the `logout_token` that the issuer posted (Back-Channel Logout 1.0 §2.6): end that session.
 
-        Then answer 200. Raises InvalidToken, to be answered with 400, and KeysUnavailable, with 503.
+        Then answer 200. Raises InvalidToken, to be answered with 400, and KeysUnavailable, also when the key
+        of this very token cannot be had now, with 503: the issuer comes again after that, never after a 400.
         """
         return self._keys.flight.wait(self._signing_out(logout_token))
 
@@ -299,7 +300,11 @@ class AuthorizationCodeFlow:
         yield from _outcome(Errand(self._fetch, steps, patience_s=_PATIENCE_S).outcome())
 
     def _signing_out(self, logout_token: str) -> Waiting[SignedOut]:
-        claims = yield from self._claims(logout_token, (LOGOUT_TOKEN_TYPE,))
+        try:
+            claims = yield from self._claims(logout_token, (LOGOUT_TOKEN_TYPE,))
+        except UnknownKey as error:
+            # Perhaps a new one: right after a rotation it may be too early to look for keys again.
+            raise KeysUnavailable("the key of the logout token is not known, not yet perhaps") from error
         return read_logout_token(
             claims,
             issuer=self._issuer,

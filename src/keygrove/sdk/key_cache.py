@@ -25,7 +25,7 @@ _log = logging.getLogger("keygrove.sdk")
 
 
 class KeysUnavailable(Exception):
-    """There are no keys: none could be fetched yet, or not for a day."""
+    """There are no keys: none could be fetched yet, or not for a day, or not the one that is needed."""
 
 
 @dataclass(frozen=True, slots=True)

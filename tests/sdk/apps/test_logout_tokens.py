@@ -92,3 +92,10 @@ def test_without_keys_nothing_is_believed(issuer: AppIssuer) -> None:
     issuer.status = 503
     with pytest.raises(KeysUnavailable):
         flow.signed_out(issuer.logout_token())
+
+
+def test_a_key_that_is_too_new_is_waited_for(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
+    """After a rotation keys may not be looked for yet: a 400 would be the last word (§2.8)."""
+    flow.signed_out(issuer.logout_token())
+    with pytest.raises(KeysUnavailable, match="not known"):
+        flow.signed_out(issuer.logout_token(kid="another"))
