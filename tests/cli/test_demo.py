@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.command import Shell
 from cli.test_serve import is_alive, wait_for
 from house.tree import ROOT
@@ -150,6 +152,20 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
             assert "a demo may be running already" in line
             assert f"{option} {port + 10}" in line
     assert not (tmp_path / ".demo").exists()
+
+
+@pytest.mark.parametrize("left", ["keygrove.toml", "keygrove.db"])
+def test_a_folder_of_another_keygrove_is_left_alone(tmp_path: Path, left: str) -> None:
+    """Whoever mistypes loses no issuer, no catalogue, and gets no admin whose password is written down."""
+    path = tmp_path / left
+    path.write_text(BESIDE)
+    code, line = Shell(tmp_path).error("demo", *port_options(free_ports()), "--data-dir", ".")
+    assert code == 1
+    assert (
+        line == f"keygrove: {tmp_path} is another Keygrove's; give the demo a folder of its own: --data-dir"
+    )
+    assert [each.name for each in tmp_path.iterdir()] == [left]
+    assert path.read_text() == BESIDE
 
 
 def test_a_demo_without_its_credentials_says_what_to_do(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _STOPPED_WITHIN_S = 20
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_ITS_OWN = "# Written by `keygrove demo`"
 _QUIET = ("--no-access-log", "--no-server-header", "--host", _HOST)
 
 
@@ -60,6 +61,7 @@ def demo(
     )
     for taken in (port, api_port, app_port):
         _refuse_taken_port(taken, another)
+    _refuse_another_installation(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write_configuration(folder, issuer=places.issuer, port=port)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
@@ -82,18 +84,33 @@ def demo(
             _wait_for_the_end(children, folder)
 
 
+def _refuse_another_installation(folder: Path) -> None:
+    """Raises CommandFailed when the folder has a Keygrove that no demo made."""
+    from keygrove.config.sources import FILE_NAME
+
+    path = folder / FILE_NAME
+    if path.exists():
+        others = not path.read_bytes().startswith(_ITS_OWN.encode())
+    else:
+        others = (folder / "keygrove.db").exists()
+    if others:
+        raise CommandFailed(f"{folder} is another Keygrove's; give the demo a folder of its own: --data-dir")
+
+
 def _write_configuration(folder: Path, *, issuer: str, port: int) -> None:
     """What the demo runs with, for the command line too: it reads the file of the folder it is told."""
     from keygrove.config.sources import FILE_NAME
 
     lines = (
-        "# Written by `keygrove demo` whenever it starts. `keygrove --data-dir` with this folder reads it.",
+        f"{_ITS_OWN} whenever it starts. `keygrove --data-dir` with this folder reads it.",
         f"issuer = {json.dumps(issuer)}",
         f"port = {port}",
         "workers = 2",
         'platform_name = "Understory"',
     )
-    (folder / FILE_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    draft = folder / f"{FILE_NAME}.draft"
+    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    draft.replace(folder / FILE_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
