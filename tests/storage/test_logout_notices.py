@@ -60,6 +60,13 @@ async def end(database: Database, digest: str = "session sid1", *, at_s: int = 2
         return await sessions.end(tx, digest, at_s=at_s)
 
 
+async def standing_for(database: Database, sid: str) -> str | None:
+    """What the session is called in which whoever is known by this name is signed in."""
+    async with database.transaction() as tx:
+        found = await sessions.by_sid(tx, sid)
+    return found.sid if found is not None else None
+
+
 class TestWhoIsTold:
     """What the end of a session leaves behind."""
 
@@ -147,7 +154,11 @@ class TestWhoIsTold:
                 assert not await sessions.succeed(tx, digest, by_sid="sid9", at_s=111)
         await add_grant(database, code_of("g4", session_id="sid3"))
         assert await waiting(database) == []
+        assert [await standing_for(database, f"sid{number}") for number in (1, 2, 3, 4)] == ["sid3"] * 3 + [
+            None
+        ]
         assert await end(database, "session sid3")
+        assert await standing_for(database, "sid1") is None
         assert await waiting(database) == [NOTICE, replace(NOTICE, sid="sid3")]
 
 

@@ -81,6 +81,7 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "people.by_id": lambda tx: people.by_id(tx, "p"),
     "people.memberships": lambda tx: people.memberships(tx, "p"),
     "sessions.by_digest": lambda tx: sessions.by_digest(tx, "d"),
+    "sessions.by_sid": lambda tx: sessions.by_sid(tx, "s"),
     "sessions.touch": lambda tx: sessions.touch(tx, "d", seen_at_s=0),
     "sessions.hold": lambda tx: sessions.hold(tx, "s"),
     "sessions.end": lambda tx: sessions.end(tx, "d", at_s=0),

@@ -9,7 +9,7 @@ from keygrove.backoffice.rendering import page
 from keygrove.management import sign_in
 from keygrove.management.errors import Fault, Invalid, Throttled
 from keygrove.web.forms import read_form
-from keygrove.web.visits import address, begin, current, end, management, own_path
+from keygrove.web.visits import address, begin, current, end, management, own_path, unended
 
 
 async def sign_in_page(request: Request) -> Response:
@@ -41,7 +41,7 @@ async def sign_in_now(request: Request) -> Response:
         response = _form(request, wanted=wanted, email=email, faults=(fault,), status=429)
         response.headers["Retry-After"] = str(max(1, throttled.retry_at_s - now))
         return response
-    before = await current(request)
+    before = await unended(request)
     if before is not None:
         await sign_in.change_over(
             m, before.session, new.session, address=before.address, request_id=before.request_id
@@ -83,7 +83,7 @@ async def sign_out_page(request: Request) -> Response:
 async def sign_out_now(request: Request) -> Response:
     """POST /sign-out."""
     await read_form(request)
-    visit = await current(request)
+    visit = await unended(request)
     if visit is not None:
         await sign_in.sign_out(
             management(request), visit.session, address=visit.address, request_id=visit.request_id

@@ -155,14 +155,19 @@ async def find_session(m: Management, token: str) -> Session | None:
     now, digest = m.now(), m.digests.of("session", token)
     async with m.database.transaction() as tx:
         stored = await sessions.by_digest(tx, digest)
-        if stored is None or stored.person.disabled_at_s is not None:
-            return None
-        if now - stored.seen_at_s >= IDLE_S or now - stored.created_at_s >= ABSOLUTE_S:
+        if stored is None or stored.person.disabled_at_s is not None or _is_too_old(stored, now):
             return None
         session = await _session(tx, m, stored, token)
         if now - stored.seen_at_s >= _TOUCH_S:
             await sessions.touch(tx, digest, seen_at_s=now)
     return session
+
+
+async def find_unended(m: Management, token: str) -> Session | None:
+    """The session of a token, also one that grew too old to be used. It is good for being ended only."""
+    async with m.database.transaction() as tx:
+        stored = await sessions.by_digest(tx, m.digests.of("session", token))
+        return None if stored is None else await _session(tx, m, stored, token)
 
 
 async def confirm(
@@ -191,6 +196,20 @@ async def sign_out(m: Management, session: Session, *, address: str, request_id:
     async with m.database.transaction() as tx:
         if await sessions.end(tx, session.digest, at_s=m.now()):
             await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
+
+
+async def sign_out_of_aged(m: Management, sid: str, person_id: str, *, address: str, request_id: str) -> None:
+    """End a person's session that grew too old to be used, so that apps which know of it will be told.
+
+    One that is still of use ends only from the browser which has it: nothing happens.
+    """
+    async with m.database.transaction() as tx:
+        stored = await sessions.by_sid(tx, sid)
+        if stored is None or stored.person.id != person_id or not _is_too_old(stored, m.now()):
+            return
+        if await sessions.end(tx, stored.digest, at_s=m.now()):
+            actor = _outsider(stored.person, address, request_id)
+            await record(tx, m, actor, "person.sign_out", target_id=person_id)
 
 
 async def change_over(
@@ -235,6 +254,10 @@ async def _verify(m: Management, attempt: str, password: str, account: Account |
         async with m.database.transaction() as tx:
             await sessions.forget_attempt(tx, attempt)
         raise
+
+
+def _is_too_old(stored: StoredSession, now: int) -> bool:
+    return now - stored.seen_at_s >= IDLE_S or now - stored.created_at_s >= ABSOLUTE_S
 
 
 def _outsider(person: Person, address: str, request_id: str) -> Actor:

@@ -53,9 +53,13 @@ class AskWhether:
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """End the session, if there is one, at the server; then go there, or say on a page that it is done."""
+    """End the session, if there is one, at the server; then go there, or say on a page that it is done.
+
+    And the one that `hinted` names, where that has only grown too old to be used. It was open still for apps.
+    """
 
     location: str | None
+    hinted: HintedPerson | None
 
 
 def read_logout_request(request: Request) -> LogoutRequest:
@@ -75,7 +79,8 @@ def decide_logout(asked: LogoutRequest, facts: LogoutFacts) -> AskWhether | EndS
 
     Only a hint of this very session proves that the client whose session it is has sent it; else any
     page could sign people out, so they are asked (§2). So they are when the request is flawed: they learn
-    that it does not lead where the client wants. Nobody signed in is signed out already.
+    that it does not lead where the client wants. Nobody signed in is signed out already, but other clients
+    may know of the session still.
     """
     client = _client_of_hint(asked, facts)
     flaw = _flaw(asked, client)
@@ -83,7 +88,7 @@ def decide_logout(asked: LogoutRequest, facts: LogoutFacts) -> AskWhether | EndS
     hint = facts.hint if client is not None else None
     proved = hint is not None and (hint.subject, hint.session_id) == (facts.subject, facts.session_id)
     if facts.subject is None or facts.confirmed or (proved and flaw is None):
-        return EndSession(location)
+        return EndSession(location, hint)
     return AskWhether(location, flaw)
 
 

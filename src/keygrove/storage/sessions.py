@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keygrove.storage import logout_notices
-from keygrove.storage.database import Transaction
+from keygrove.storage.database import Row, Transaction
 from keygrove.storage.people import Person, from_person_row
 
 
@@ -42,19 +42,32 @@ async def insert(tx: Transaction, session: StoredSession, *, address: str, user_
     )
 
 
+_OPEN = """
+    select s.session_digest, s.created_at_s as session_created_at_s, s.seen_at_s, s.confirmed_at_s,
+           s.sid, p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s, p.updated_at_s
+    from sessions s join people p on p.person_id = s.person_id
+    where s.ended_at_s is null
+"""
+
+
 async def by_digest(tx: Transaction, digest: str) -> StoredSession | None:
     """The session, unless it ended."""
+    row = await tx.one(f"{_OPEN} and s.session_digest = $1", digest)
+    return None if row is None else _session(row)
+
+
+async def by_sid(tx: Transaction, sid: str) -> StoredSession | None:
+    """The session that clients know by this name, or the one that took its place; None when it ended."""
     row = await tx.one(
-        """
-        select s.session_digest, s.created_at_s as session_created_at_s, s.seen_at_s, s.confirmed_at_s,
-               s.sid, p.person_id, p.email, p.name, p.created_at_s, p.disabled_at_s, p.updated_at_s
-        from sessions s join people p on p.person_id = s.person_id
-        where s.session_digest = $1 and s.ended_at_s is null
-        """,
-        digest,
+        f"""
+        {_OPEN} and s.sid = coalesce((select succeeded_by from sessions where sid = $1), $1)
+        """,  # noqa: S608 - our own text
+        sid,
     )
-    if row is None:
-        return None
+    return None if row is None else _session(row)
+
+
+def _session(row: Row) -> StoredSession:
     return StoredSession(
         digest=row["session_digest"],
         person=from_person_row(row),

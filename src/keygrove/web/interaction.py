@@ -26,7 +26,16 @@ from keygrove.web.adapter import address_of, read_body, request_of
 from keygrove.web.asking import Page, page_values
 from keygrove.web.forms import CrossSite, Form
 from keygrove.web.sealed import Held, Offer, hold, seal, unseal
-from keygrove.web.visits import Stranger, Visit, brings_session, current, management, server, stranger
+from keygrove.web.visits import (
+    Stranger,
+    Visit,
+    brings_session,
+    current,
+    management,
+    server,
+    stranger,
+    unended,
+)
 
 # A request is held in its pages, so what is sent with it must leave room for the rest of the form.
 MAX_BODY_BYTES = 32 * 1024
@@ -103,7 +112,7 @@ async def go_on(request: PageRequest, form: Form) -> Outcome:
     visitor, held = take_up(request, form)
     visit, began = await current(request), None
     if form.one("step") == "sign-in":
-        began = await _sign_in(request, form, visit)
+        began = await _sign_in(request, form)
         held = replace(held, done=_signed_in_anew(held.done, began.session, visit))
         visit = Visit(began.session, address_of(request.scope), request.state.request_id)
     elif form.one("step") == "cancel":
@@ -142,7 +151,7 @@ def _by_get(request: Request) -> str | None:
     return f"{AUTHORIZATION_PATH}?{query}" if len(query) <= _MAX_QUERY else None
 
 
-async def _sign_in(request: PageRequest, form: Form, before: Visit | None) -> NewSession:
+async def _sign_in(request: PageRequest, form: Form) -> NewSession:
     """Begin a session; the one that the browser had ends, for its cookie is replaced."""
     m = management(request)
     new = await sign_in.sign_in(
@@ -153,6 +162,7 @@ async def _sign_in(request: PageRequest, form: Form, before: Visit | None) -> Ne
         user_agent=request.headers.get("user-agent", ""),
         request_id=request.state.request_id,
     )
+    before = await unended(request)
     if before is not None:
         await sign_in.change_over(
             m, before.session, new.session, address=before.address, request_id=before.request_id

@@ -7,7 +7,7 @@ from starlette.requests import Request as PageRequest
 from keygrove.endpoints.logout import log_out
 from keygrove.management import sign_in
 from keygrove.protocol.errors import InvalidRequest, OAuthError
-from keygrove.protocol.logout import EndSession, Flaw
+from keygrove.protocol.logout import AskWhether, EndSession, Flaw
 from keygrove.protocol.message import Request, decode_form, read_form
 from keygrove.protocol.metadata import END_SESSION_PATH
 from keygrove.protocol.response_mode import encode
@@ -92,18 +92,17 @@ async def _sign_out(
         session_id=session.sid if session is not None else None,
         confirmed=confirmed,
     )
-    if visit is None:
-        return SignedOut(decision.location, just_now=False)
-    if isinstance(decision, EndSession):
-        await sign_in.sign_out(
-            management(request),
-            visit.session,
-            address=address_of(request.scope),
-            request_id=visit.request_id,
-        )
-        return SignedOut(decision.location, just_now=True)
-    asked = _query(whole.body) if whole.method == "POST" else whole.query.decode()
-    return AskFirst(visit, asked, decision.location, decision.flaw)
+    if visit is not None and isinstance(decision, AskWhether):
+        asked = _query(whole.body) if whole.method == "POST" else whole.query.decode()
+        return AskFirst(visit, asked, decision.location, decision.flaw)
+    m = management(request)
+    who = {"address": address_of(request.scope), "request_id": request.state.request_id}
+    if visit is not None:
+        await sign_in.sign_out(m, visit.session, **who)
+    hinted = decision.hinted if isinstance(decision, EndSession) else None
+    if hinted is not None and hinted.session_id is not None:
+        await sign_in.sign_out_of_aged(m, hinted.session_id, hinted.subject, **who)
+    return SignedOut(decision.location, just_now=visit is not None)
 
 
 def _query(body: bytes) -> str:

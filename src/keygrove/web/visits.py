@@ -82,9 +82,17 @@ async def current(request: Request) -> Visit | None:
     """The signed-in visitor, if there is one."""
     token = request.cookies.get(_name(request, "session"), "")
     session = await sign_in.find_session(management(request), token) if token else None
-    if session is None:
-        return None
-    return Visit(session, address(request), request.state.request_id)
+    return _visit(request, session)
+
+
+async def unended(request: Request) -> Visit | None:
+    """Whose session the browser has, also when it grew too old to be used: apps know of it until it ends.
+
+    Signing out ends it, and signing in. Nobody is signed in by it, and no page shows whose it is.
+    """
+    token = request.cookies.get(_name(request, "session"), "")
+    session = await sign_in.find_unended(management(request), token) if token else None
+    return _visit(request, session)
 
 
 def brings_session(request: Request) -> bool:
@@ -148,6 +156,10 @@ def own_path(text: str) -> str:
 def address(request: Request) -> str:
     """The visitor's IP address; empty when a proxy told something else."""
     return address_of(request.scope)
+
+
+def _visit(request: Request, session: Session | None) -> Visit | None:
+    return None if session is None else Visit(session, address(request), request.state.request_id)
 
 
 def _over_tls(request: Request) -> bool:
