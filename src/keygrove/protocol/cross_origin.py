@@ -8,7 +8,7 @@ from keygrove.protocol.client import Client
 def may_read(client: Client, origin: str) -> bool:
     """Whether a page of this origin may: one where a public client has a redirect URI.
 
-    Those origins were registered, and reviewed with the app. Whoever has a secret has no business in a page.
+    Its maker registered those origins. Whoever has a secret has no business in a page.
     """
     return client.public and any(_origin(uri) == origin for uri in client.redirect_uris)
 
