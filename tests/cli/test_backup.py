@@ -14,7 +14,17 @@ import pytest
 
 from cli.command import Shell
 from keygrove.storage import schema
-from keygrove.storage.backup import KEPT, LEFT_OUT
+from keygrove.storage.backup import KEPT
+
+LEFT_OUT = (
+    "sessions",
+    "sign_in_attempts",
+    "setup_links",
+    "failures",
+    "turns",
+    "logout_notices",
+    "logout_pauses",
+)
 
 
 @pytest.fixture(scope="module")

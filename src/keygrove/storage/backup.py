@@ -13,7 +13,8 @@ from keygrove.storage.backup_snapshot import BATCH, Snapshot, snapshot
 from keygrove.storage.database import Database, Transaction, Value
 from keygrove.storage.schema import SchemaMismatch
 
-# In an order in which rows find what they refer to; each with the schema that brought it.
+# In an order in which rows find what they refer to; each with the schema that brought it. The others have lives
+# of minutes or days, which must not begin again: who signed out stays signed out.
 KEPT = {
     "companies": 1,
     "people": 1,
@@ -29,10 +30,6 @@ KEPT = {
     "api_credentials": 3,
     "journal": 1,
 }
-# Lives of minutes or days, which must not begin again: who signed out stays signed out.
-LEFT_OUT = (
-    "sessions", "sign_in_attempts", "setup_links", "failures", "turns", "logout_notices", "logout_pauses",
-)  # fmt: skip
 
 
 class NotEmpty(Exception):
