@@ -9,6 +9,7 @@ import pytest
 from keygrove.demo.api import AUDIENCE, create_api
 from keygrove.demo.consents import CompanyData, invent_company
 from keygrove.demo.marketplace import CALLBACK, SCOPES, TOLD, from_environment
+from keygrove.sdk.authorization_code import AuthorizationCodeFlow
 from ports import free_port
 from sdk.app_issuer import APP, SECRET, AppIssuer, Refusal, running_app_issuer
 from sdk.asgi import serving
@@ -158,6 +159,31 @@ def test_who_signs_out_at_the_platform_is_signed_out_here(browser: httpx2.Client
         assert "Connect your account" in page
         assert "Lakeside" in other.get("/").text
     assert issuer.revoked == []
+
+
+@pytest.mark.parametrize("during", ["callback", "refresh", "home"])
+def test_a_sign_out_meanwhile_is_not_undone(
+    browser: httpx2.Client, issuer: AppIssuer, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    """What is under way when the platform tells of it brings no connection back."""
+    method = "callback" if during == "callback" else "refresh"
+    act = getattr(AuthorizationCodeFlow, method)
+
+    def interrupted(*values: object) -> object:
+        made = act(*values)
+        answer = httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": issuer.logout_token()})
+        assert answer.status_code == 200
+        return made
+
+    issuer.members = {"expires_in": 30} if during == "home" else {}
+    if during == "refresh":
+        connect(browser, issuer)
+    monkeypatch.setattr(AuthorizationCodeFlow, method, interrupted)
+    page = press(browser, "/refresh") if during == "refresh" else connect(browser, issuer)
+    for shown in (page, browser.get("/").text):
+        assert "Connect your account" in shown
+        assert "Lakeside" not in shown
+    assert "You signed out of Understory demo" in page
 
 
 def test_a_token_that_ends_soon_or_is_not_taken_is_renewed(browser: httpx2.Client, issuer: AppIssuer) -> None:

@@ -6,6 +6,7 @@ where Keygrove's says 127.0.0.1: to a browser these are two sites, as they would
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,32 +63,49 @@ class Visit:
 
 
 class Visits:
-    """The visits under way, by a random name that the browser keeps; the oldest make room for new ones."""
+    """The visits under way, by a random name that the browser keeps; the oldest make room for new ones.
+
+    A session at the platform may end while a connection of it is made or renewed: what then comes is dropped.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, Visit] = {}
+        self._over: dict[str, None] = {}
+        self._lock = threading.Lock()
 
     def of(self, request: Request) -> Visit:
         """The visit of a browser; a new one, not kept yet, when it has none."""
         return self._kept.get(request.cookies.get(_COOKIE, "")) or Visit()
 
-    def of_session(self, session_id: str) -> list[Visit]:
-        """The visits whose connection was made in a session at the platform."""
-        return [
-            visit
-            for visit in list(self._kept.values())
-            if visit.connection is not None
-            and visit.connection.person is not None
-            and visit.connection.person.claims.get("sid") == session_id
-        ]
+    def end_session(self, session_id: str) -> None:
+        """End the connections that were made in a session at the platform."""
+        with self._lock:
+            while len(self._over) >= _MAX_VISITS:
+                del self._over[next(iter(self._over))]
+            self._over[session_id] = None
+            for visit in self._kept.values():
+                if _session(visit.connection) == session_id:
+                    visit.connection, visit.note = None, _SIGNED_OUT
+
+    def change(self, visit: Visit, before: Connection | None, connection: Connection) -> bool:
+        """Put a connection in the place of the one before; False when that or its session is over by now."""
+        with self._lock:
+            if visit.connection is not before:
+                return False
+            if _session(connection) in self._over:
+                visit.connection, visit.note = None, _SIGNED_OUT
+                return False
+            visit.connection = connection
+            return True
 
     def keep(self, request: Request, visit: Visit, response: Response) -> Response:
         """Keep a visit under a new name, so that a name that somebody planted is worth nothing."""
-        self._kept.pop(request.cookies.get(_COOKIE, ""), None)
-        while len(self._kept) >= _MAX_VISITS:
-            del self._kept[next(iter(self._kept))]
         name = secrets.token_urlsafe(32)
-        self._kept[name] = visit
+        with self._lock:
+            self._kept.pop(request.cookies.get(_COOKIE, ""), None)
+            while len(self._kept) >= _MAX_VISITS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[name] = visit
         response.set_cookie(_COOKIE, name, httponly=True, samesite="lax")
         return response
 
@@ -119,10 +137,10 @@ class Marketplace:
         if request.url.netloc != urlsplit(self._address).netloc:
             return RedirectResponse(f"{self._address}/", 307)
         visit = self._visits.of(request)
-        account = None
-        if visit.connection is not None:
+        connection, account = visit.connection, None
+        if connection is not None:
             try:
-                account = self._account(visit, visit.connection)
+                account = self._account(visit, connection)
             except GrantEnded:
                 visit.connection, visit.note = None, _ENDED
             except (AccountUnreachable, AuthorizationFailed, TokenError) as error:
@@ -145,28 +163,32 @@ class Marketplace:
         """Take the answer that the browser brings from there."""
         visit = self._visits.of(request)
         pending, visit.pending = visit.pending, None
+        before = visit.connection
         try:
-            visit.connection = self._flow.callback(request.url.query, pending)
+            connection = self._flow.callback(request.url.query, pending)
         except AuthorizationRefused as refused:
             visit.note = _refused(refused)
         except (AuthorizationFailed, TokenError) as error:
             visit.note = Note("bad", f"The connection was not made. {error}")
         else:
-            visit.note = Note("good", f"You are connected to {PLATFORM}.")
+            if self._visits.change(visit, before, connection):
+                visit.note = Note("good", f"You are connected to {PLATFORM}.")
         return self._visits.keep(request, visit, RedirectResponse("/", 303))
 
     def refresh(self, request: Request) -> Response:
         """Get a new access token, as the app does by itself when the old one ends."""
         visit = self._visits.of(request)
-        if visit.connection is not None:
+        connection = visit.connection
+        if connection is not None:
             try:
-                visit.connection = self._flow.refresh(visit.connection)
+                renewed = self._flow.refresh(connection)
             except GrantEnded:
                 visit.connection, visit.note = None, _ENDED
             except (AuthorizationFailed, TokenError) as error:
                 visit.note = Note("bad", f"There is no new access token: {error}")
             else:
-                visit.note = Note("good", f"{PLATFORM} gave us a new access token.")
+                if self._visits.change(visit, connection, renewed):
+                    visit.note = Note("good", f"{PLATFORM} gave us a new access token.")
         return RedirectResponse("/", 303)
 
     def disconnect(self, request: Request) -> Response:
@@ -194,19 +216,27 @@ class Marketplace:
             return PlainTextResponse("This is no logout token.", 400)
         except KeysUnavailable:
             return PlainTextResponse("Try again later.", 503)
-        for visit in self._visits.of_session(over.session_id):
-            visit.connection, visit.note = None, _SIGNED_OUT
+        self._visits.end_session(over.session_id)
         return Response(status_code=200)
 
     def _account(self, visit: Visit, connection: Connection) -> Account:
         """What the API shows. A token that ends soon, or is not taken, is renewed, and the new one kept."""
         if connection.expires_at_s < time.time() + _SOON_S:
-            connection = visit.connection = self._flow.refresh(connection)
+            connection = self._renewed(visit, connection)
         try:
             return look_into(self._api, connection.access_token)
         except TokenNotTaken:
-            connection = visit.connection = self._flow.refresh(connection)
-            return look_into(self._api, connection.access_token)
+            return look_into(self._api, self._renewed(visit, connection).access_token)
+
+    def _renewed(self, visit: Visit, connection: Connection) -> Connection:
+        renewed = self._flow.refresh(connection)
+        self._visits.change(visit, connection, renewed)
+        return renewed
+
+
+def _session(connection: Connection | None) -> object:
+    """The session at the platform in which a connection was made."""
+    return connection.person.claims.get("sid") if connection is not None and connection.person else None
 
 
 _SIGNED_OUT = Note("good", f"You signed out of {PLATFORM}, so you are signed out here too.")
