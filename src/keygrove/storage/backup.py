@@ -13,8 +13,8 @@ from keygrove.storage.backup_snapshot import BATCH, Snapshot, snapshot
 from keygrove.storage.database import Database, Transaction, Value
 from keygrove.storage.schema import SchemaMismatch
 
-# In an order in which rows find what they refer to; each with the schema that brought it. The others have lives
-# of minutes or days, which must not begin again: who signed out stays signed out.
+# In an order in which rows find what they refer to; each with the schema that brought it.
+# The other tables have lives of minutes or days, which must not begin again: who signed out stays signed out.
 KEPT = {
     "companies": 1,
     "people": 1,
