@@ -6,9 +6,10 @@ from keygrove.management import integrations, retention, setup, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from keygrove.storage import grants
+from keygrove.storage import grants, sessions
 from management.conftest import NOW, Clock, Journal
-from storage.granted import add_companies_people_and_apps, add_grant, code_of
+from storage.granted import add_companies_people_and_apps, add_grant, add_session, code_of
+from stores import Store
 
 pytestmark = pytest.mark.anyio
 DAY_S = 24 * 3600
@@ -93,3 +94,31 @@ async def test_a_grant_is_forgotten_a_day_after_it_can_give_nothing_any_more(
     assert await left() == {"kept in use"}
     clock.pass_by(1)
     assert await left() == set()
+
+
+async def test_the_apps_of_earlier_sessions_are_known_when_the_last_one_ends(
+    m: Management, clock: Clock, store: Store
+) -> None:
+    """However often the person signed in again meanwhile; then all of it is forgotten."""
+    await add_companies_people_and_apps(m.database)
+    for number in range(1, 7):
+        digest = await add_session(m.database, f"sid{number}", at_s=m.now())
+        if number != 2:
+            code = code_of(f"g{number}", session_id=f"sid{number}")
+            assert await add_grant(m.database, code, created_at_s=m.now())
+        if number > 1:
+            async with m.database.transaction() as tx:
+                earlier = f"session sid{number - 1}"
+                assert await sessions.succeed(tx, earlier, by_sid=f"sid{number}", at_s=m.now())
+        clock.pass_by(11 * 3600)
+        await retention.forget(m, REFRESH)
+    kept = [(f"sid{number}",) for number in (1, 3, 4, 5, 6)]
+    assert store.query("select sid from sessions order by sid") == kept
+    async with m.database.transaction() as tx:
+        assert await sessions.end(tx, digest, at_s=m.now())
+    assert store.query("select sid from logout_notices order by sid") == kept
+    for _ in range(2):
+        clock.pass_by(2 * DAY_S)
+        await retention.forget(m, REFRESH)
+    for table in ("sessions", "grants"):
+        assert store.query(f"select count(*) from {table}") == [(0,)]  # noqa: S608 - a table of ours

@@ -11,8 +11,7 @@ _DAY_S = 24 * 3600
 # A page of a new key that is reloaded within a week still says which key it made.
 CREATIONS_KEPT_S = 7 * _DAY_S
 SESSIONS_KEPT_S = ABSOLUTE_S + _DAY_S
-# For the last access token of a grant, of which an API may still ask; and longer than any session lives, so
-# that its apps are known when it ends.
+# For the last access token of a grant, of which an API may still ask.
 _GRANTS_KEPT_S = _DAY_S
 log = logging.getLogger("keygrove.logout")
 
@@ -20,8 +19,9 @@ log = logging.getLogger("keygrove.logout")
 async def forget(m: Management, refresh: RefreshPolicy) -> None:
     """Delete ended sessions, old sign-in attempts, expired set-up links and notes of forms long sent.
 
-    And grants that can give nothing any more, by the lives of their refresh tokens. What people allow apps
-    stays, and so does the journal. Raises DatabaseUnavailable.
+    And grants that can give nothing any more, by the lives of their refresh tokens; but with a session that
+    is open its grants stay, and the sessions whose place it took with theirs. What people allow apps stays,
+    and so does the journal. Raises DatabaseUnavailable.
     """
     now = m.now()
     async with m.database.transaction() as tx:

@@ -182,13 +182,16 @@ async def forget(tx: Transaction, *, before_s: int, idle_before_s: int, absolute
     """Delete grants that can give nothing any more; how many.
 
     Those are: made before `before_s` without a refresh token, revoked before that, refreshed last before
-    `idle_before_s`, or made before `absolute_before_s`. The last two are earlier than the first.
+    `idle_before_s`, or made before `absolute_before_s`. The last two are earlier than the first. Not those of
+    a session that is open, or whose place another one took: their apps are told of its end.
     """
     return await tx.run(
         """
         delete from grants
         where created_at_s < $1
           and (refresh_generation = 0 or revoked_at_s < $1 or refreshed_at_s < $2 or created_at_s < $3)
+          and not exists (select 1 from sessions where sessions.sid = grants.sid
+                          and (sessions.ended_at_s is null or sessions.succeeded_by is not null))
         """,
         before_s,
         idle_before_s,

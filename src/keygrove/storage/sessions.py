@@ -130,13 +130,24 @@ async def succeed(tx: Transaction, digest: str, *, by_sid: str, at_s: int) -> bo
 
     Nobody is signed out, so no app is told; those of this session are told when the other one ends.
     """
-    names = await _names(tx, "session_digest", digest)
     touched = await tx.run(
-        "update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", at_s, digest
+        """
+        update sessions set ended_at_s = $1, succeeded_by = $3
+        where session_digest = $2 and ended_at_s is null
+        """,
+        at_s,
+        digest,
+        by_sid,
     )
     if touched == 1:
-        for sid in names:
-            await tx.run("update sessions set succeeded_by = $2 where sid = $1", sid, by_sid)
+        await tx.run(
+            """
+            update sessions set succeeded_by = $2
+            where succeeded_by = (select sid from sessions where session_digest = $1)
+            """,
+            digest,
+            by_sid,
+        )
     return touched == 1
 
 
@@ -223,8 +234,20 @@ async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
 
 
 async def forget(tx: Transaction, *, before_s: int) -> int:
-    """Delete sessions that began before; they have ended."""
-    return await tx.run("delete from sessions where created_at_s < $1", before_s)
+    """Delete sessions that began before: they have ended, or are too old to be used.
+
+    Not those with grants whose place another one has that is open: their apps are told when it ends.
+    """
+    return await tx.run(
+        """
+        delete from sessions
+        where created_at_s < $1
+          and not (exists (select 1 from sessions later
+                           where later.sid = sessions.succeeded_by and later.ended_at_s is null)
+                   and exists (select 1 from grants where grants.sid = sessions.sid))
+        """,
+        before_s,
+    )
 
 
 async def forget_setup_links(tx: Transaction, *, before_s: int) -> int:
