@@ -1,5 +1,6 @@
 """Requests to addresses of others: web/outgoing.py against real servers on this machine."""
 
+import asyncio
 import socket
 import socketserver
 import ssl
@@ -148,6 +149,64 @@ async def test_of_several_addresses_only_allowed_ones_are_tried(receiver: Receiv
     """And the next one when nobody listens at the first."""
     answers.append(["169.254.169.254", "127.0.0.9", "127.0.0.1"])
     assert await Outgoing(internal=True).post_form(named(receiver), BODY) == 200
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever looks up NAME waits until the test is over."""
+    original, over = socket.getaddrinfo, threading.Event()
+
+    def getaddrinfo(host: Any, *more: Any, **options: Any) -> Any:
+        if host == NAME:
+            over.wait(20)
+        return original("127.0.0.1" if host == NAME else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(outgoing, "LIMIT_S", 0.5)
+    yield
+    over.set()
+
+
+@pytest.mark.usefixtures("hanging")
+async def test_names_that_nobody_answers_hold_up_nothing_else(receiver: Receiver) -> None:
+    """The event loop's threads stay free, and other names are looked up; there is a limit all the same."""
+    sender = Outgoing(internal=True)
+    assert await sender.post_form(receiver.url, BODY) == 200
+    hung = [asyncio.create_task(sender.post_form(named(receiver), BODY)) for _ in range(31)]
+    await asyncio.sleep(0.1)
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 0.3) == 1
+    assert await sender.post_form(receiver.url, BODY) == 200
+    hung.append(asyncio.create_task(sender.post_form(named(receiver), BODY)))
+    await asyncio.sleep(0.1)
+    for uri in (named(receiver), receiver.url):
+        with pytest.raises(NotReached, match="too many"):
+            await sender.post_form(uri, BODY)
+    for each in hung:
+        with pytest.raises(NotReached, match=r"within 0\.5 seconds"):
+            await each
+
+
+@pytest.mark.usefixtures("hanging")
+def test_who_stops_waits_for_no_look_up(receiver: Receiver) -> None:
+    """The thread is left behind."""
+
+    async def post() -> None:
+        with pytest.raises(NotReached):
+            await Outgoing(internal=True).post_form(named(receiver), BODY)
+
+    began = time.monotonic()
+    asyncio.run(post())
+    assert time.monotonic() - began < 5
+
+
+async def test_getting_ready_is_within_the_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five seconds in all are five seconds in all."""
+    monkeypatch.setattr(outgoing, "LIMIT_S", 0.2)
+    monkeypatch.setattr(outgoing, "_get_ready", lambda: time.sleep(2))
+    began = time.monotonic()
+    with pytest.raises(NotReached, match=r"within 0\.2 seconds"):
+        await Outgoing(loopback=True).post_form(receiver.url, BODY)
+    assert time.monotonic() - began < 1
 
 
 async def test_a_redirection_is_not_followed(receiver: Receiver) -> None:

@@ -7,8 +7,12 @@ environment is used.
 
 import asyncio
 import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from keygrove.endpoints.backchannel_logout import NotReached
@@ -17,14 +21,52 @@ from keygrove.web.addresses import is_loopback_name, may_go_to
 if TYPE_CHECKING:
     import ssl
 
+Value = TypeVar("Value")
 LIMIT_S = 5.0
 _CONNECT_S = 2.0
 _MOST_ADDRESSES = 4
+# More than attempts leave behind, four in five seconds, before a resolver gives up.
+_MOST_THREADS = 32
 _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "User-Agent": "Keygrove",
     "Connection": "close",
 }
+
+
+@dataclass(slots=True)
+class _Threads:
+    """Threads for what may hang, such as looking up a name: nobody can end it.
+
+    The event loop's own are for others, and whoever stops waits for those; for these nobody waits.
+    """
+
+    busy: int = 0
+
+    async def run(self, work: Callable[[], Value]) -> Value:
+        """What the work returns or raises. Raises NotReached when too many hang."""
+        if self.busy >= _MOST_THREADS:
+            raise NotReached("too many names are being looked up")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Value] = loop.create_future()
+
+        def finish(tell: Callable[[], None]) -> None:
+            self.busy -= 1
+            if not future.done():
+                tell()
+
+        def act() -> None:
+            try:
+                tell = partial(future.set_result, work())
+            except Exception as error:
+                tell = partial(future.set_exception, error)
+            # The loop may be closed by now.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(finish, tell)
+
+        threading.Thread(target=act, daemon=True).start()
+        self.busy += 1
+        return await future
 
 
 @dataclass(slots=True)
@@ -37,22 +79,28 @@ class Outgoing:
     internal: bool = False
     loopback: bool = False
     _tls: "ssl.SSLContext | None" = field(default=None, repr=False)
+    _threads: _Threads = field(default_factory=_Threads, repr=False)
 
     async def post_form(self, uri: str, body: bytes) -> int:
         """Post a form and return the status of the answer, whose body nobody reads.
 
-        It takes LIMIT_S seconds in all at most. Raises NotReached.
+        It takes LIMIT_S seconds in all at most. Raises NotReached; ssl.SSLError, OSError when the
+        certificates of those to trust cannot be read.
         """
-        if self._tls is None:
-            # A quarter of a second, in which the event loop has others to serve.
-            self._tls = await asyncio.to_thread(_get_ready)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                if self._tls is None:
+                    # A quarter of a second, in which the event loop has others to serve.
+                    self._tls = await self._threads.run(_get_ready)
+                return await self._try_to_post(uri, body, self._tls)
+        except TimeoutError:
+            raise NotReached(f"no answer within {LIMIT_S:g} seconds") from None
+
+    async def _try_to_post(self, uri: str, body: bytes, tls: "ssl.SSLContext") -> int:
         import httpx2
 
         try:
-            async with asyncio.timeout(LIMIT_S):
-                return await self._post(uri, body, self._tls)
-        except TimeoutError:
-            raise NotReached(f"no answer within {LIMIT_S:g} seconds") from None
+            return await self._post(uri, body, tls)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise NotReached(f"{type(error).__name__}: {error}"[:200]) from error
 
@@ -85,7 +133,9 @@ class Outgoing:
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Where the host is, only what may be gone to. Raises NotReached, OSError, ValueError."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await self._threads.run(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+        )
         addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
         loopback = self.loopback and is_loopback_name(host)
         allowed = [
