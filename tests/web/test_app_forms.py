@@ -188,6 +188,27 @@ def test_a_form_sent_twice_gives_one_secret(server: RunningServer, ana: Member) 
     assert ("kg_sk_" in first.text, "kg_sk_" in second.text) == (True, False)
 
 
+@pytest.mark.parametrize("mine", ["needed", "optional"])
+def test_whoever_comes_too_late_reads_which_permissions_people_may_leave_out(
+    server: RunningServer, ana: Member, mine: str
+) -> None:
+    """Also when they are the same ones: to save again would change what people may decline."""
+    needed = replace(WAVES, permissions=("booking.read", "profile"), optional_permissions=())
+    optional = replace(WAVES, permissions=("profile",), optional_permissions=("booking.read",))
+    before, after = (needed, optional) if mine == "needed" else (optional, needed)
+    app = server.manage(lambda m: registered(m, ana.company, before)).app
+    path = f"/c/{ana.company.slug}/settings/apps/{app.client_id}/edit"
+    form = ana.browser.fill(path)
+    server.manage(lambda m: apps.update(m, OPERATOR, ana.company.id, app.client_id, after))
+    late = ana.browser.post(path, form)
+    said = (
+        "People may leave out “booking.read” now."
+        if mine == "needed"
+        else "People may leave out nothing now."
+    )
+    assert (late.status_code, said in late.text) == (409, True)
+
+
 def test_a_removed_or_suspended_app_is_refused_its_changes(server: RunningServer, ana: Member) -> None:
     """422 with the reason for a suspended one, 404 for one that is gone."""
     app = server.manage(lambda m: registered(m, ana.company, replace(WAVES, name="Soon gone"))).app

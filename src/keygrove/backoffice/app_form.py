@@ -168,6 +168,9 @@ def _overtaken(filling: Filling, changed: ChangedMeanwhile) -> Filling:
     chosen = (*now.permissions, *now.optional_permissions)
     if set(chosen) != {*typed.permissions, *typed.optional_permissions}:
         said.append(Fault("permissions", f"Now there are {_brief(chosen)}."))
+    if set(now.optional_permissions) != set(typed.optional_permissions):
+        left = _brief(now.optional_permissions) if now.optional_permissions else "nothing"
+        said.append(Fault("permissions", f"People may leave out {left} now."))
     other = (scope for scope, reason in now.reasons.items() if reason != typed.reasons.get(scope))
     said += [Fault("permissions", f"The reason for {_brief(scope)} is another one now.") for scope in other]
     if now.require_pkce != typed.require_pkce:
