@@ -142,6 +142,8 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps/{app.client_id}"
     visitor.sign_in(site.new_person(company))
+    visitor.go(url)
+    visitor.inspect("app-live")
     visitor.go(f"{url}/edit")
     page.locator("#name").fill("Bank")
     visitor.choose("Orders", "Read")
@@ -159,6 +161,7 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     visitor.press("Make new Secret Key")
     assert visitor.heading() == "New Secret Key for Waves Marketplace"
     assert len(page.locator("#secret-key").inner_text()) == 55
+    visitor.inspect("app-secret-new")
     page.reload()
     assert visitor.heading().startswith("This was done already.")
     site.manage(lambda m: app_review.suspend(m, OPERATOR, app.client_id))

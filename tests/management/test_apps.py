@@ -190,7 +190,8 @@ class TestChanges:
         app = (await registered(m, acme, optional)).app
         await app_review.submit(m, ANA, acme.id, app.client_id)
         await approved(m, app.client_id)
-        await refused("permissions", doing=apps.update(m, ANA, acme.id, app.client_id, WAVES))
+        invalid = await refused("permissions", doing=apps.update(m, ANA, acme.id, app.client_id, WAVES))
+        assert "What people may leave out of a live app stays so." in str(invalid)
         none_needed = replace(WAVES, permissions=(), optional_permissions=("booking.read", "profile"))
         after = await apps.update(m, ANA, acme.id, app.client_id, none_needed)
         assert (after.scope.tokens, after.optional_scope.tokens) == ((), ("booking.read", "profile"))

@@ -253,9 +253,12 @@ def _require_as_reviewed(before: App, after: App) -> None:
         faults.append(Fault("name", "A live app keeps its name. Ask the operator to change it."))
     needed = frozenset(before.scope.tokens)
     reviewed = needed.union(before.optional_scope.tokens)
-    added = (*after.scope.beyond(needed), *after.optional_scope.beyond(reviewed))
+    added = (*after.scope.beyond(reviewed), *after.optional_scope.beyond(reviewed))
     if added or after.audience != before.audience:
         message = "A live app keeps to the permissions that were reviewed. Ask the operator for more."
+        faults.append(Fault("permissions", message))
+    elif after.scope.beyond(needed):
+        message = "What people may leave out of a live app stays so. Ask the operator to change it."
         faults.append(Fault("permissions", message))
     if faults:
         raise Invalid(*faults)
