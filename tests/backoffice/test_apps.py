@@ -159,7 +159,7 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     assert error_links(visitor) == ["Enter your password."]
     page.get_by_label("Confirm it's you").fill(PASSWORD)
     visitor.press("Make new Secret Key")
-    assert visitor.heading() == "New Secret Key for Waves Marketplace"
+    assert visitor.heading() == "New Secret Key"
     assert len(page.locator("#secret-key").inner_text()) == 55
     visitor.inspect("app-secret-new")
     page.reload()

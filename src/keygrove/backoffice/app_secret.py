@@ -42,7 +42,7 @@ async def renew_now(request: Request) -> Response:
         new = await renew_secret(here.m, here.actor, here.company.id, app.client_id, form_token=once)
     except FormUsed as used:
         return already_done(here, used.made)
-    return app_ready(here, new, f"New Secret Key for {app.name}", replaced=True)
+    return app_ready(here, new, "New Secret Key", replaced=True)
 
 
 def app_ready(here: Here, new: NewApp, heading: str, *, replaced: bool = False) -> Response:
