@@ -19,8 +19,12 @@ create table logout_notices (
     due_at_s bigint not null,
     primary key (sid, client_id)
 ) without rowid;
-create index logout_notices_by_due on logout_notices (due_at_s);
+create index logout_notices_by_client on logout_notices (client_id, due_at_s);
 create index logout_notices_by_end on logout_notices (ended_at_s);
+create table logout_pauses (
+    client_id text primary key references clients (client_id),
+    until_s bigint not null
+) without rowid;
 create index journal_of_connections on journal (company_id, target_id, at_us)
     where action in ('app.connected', 'app.disconnected');
 create index journal_of_moves on journal (target_id, at_us)
