@@ -1,6 +1,8 @@
 # The doors of the project. `make run` and `make test` set up what is missing, on a machine with Python 3.11 and make.
 
 PYTHON := .venv/bin/python
+# Where bytecode is switched off, each of the hundreds of processes of the tests would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 # What needs the machine for itself: it floods it, or holds it to a time. All other tests run two files at a time.
 ALONE := $(addprefix tests/faults/test_,killed_writers.py one_node.py pgbouncer.py postgres_away.py) \
          $(addprefix tests/web/test_,denial.py overload.py pressure.py)
