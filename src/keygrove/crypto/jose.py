@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Self, cast
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, KeyParameters, RSAKey
 from joserfc.jws import JWSRegistry
@@ -291,7 +293,9 @@ def _no_such_number(name: str) -> object:
 
 def _import_rsa(pem: bytes) -> RSAKey:
     try:
-        key = RSAKey.import_key(pem)
+        # We made this key, and the vault held it: whether its primes are some takes 50 ms to ask again.
+        native = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+        key = RSAKey.import_key(cast(RSAPrivateKey, native))
     except _MALFORMED as error:
         raise ValueError("not an RSA private key") from error
     if not key.is_private or key.raw_value.key_size < RSA_BITS:
