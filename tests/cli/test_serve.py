@@ -16,6 +16,7 @@ import pytest
 
 from cli.command import Shell
 from ports import free_port
+from yardstick import here
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,12 @@ def processor_seconds(pid: int) -> float:
 
 def test_it_is_ready_within_two_seconds_and_its_workers_are_small(tmp_path: Path) -> None:
     """From the second start on; processor time counts, since other processes are busy too."""
+    limit_s = here(2)
     with serving(tmp_path):
         pass
     with serving(tmp_path) as running:
         wait_for(lambda: len(running.workers()) == 2)
-        assert sum(map(processor_seconds, {running.process.pid, *running.workers()})) < 2
+        assert sum(map(processor_seconds, {running.process.pid, *running.workers()})) < limit_s
         for pid in running.workers():
             memory = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
             assert memory is not None
