@@ -13,7 +13,7 @@ _CATALOGUE = """
 # The catalogue: your APIs, and the permissions that a key can have on each one.
 # token_type is at+jwt (RFC 9068), or JWT for verifiers that know nothing else.
 # signing_algorithm is RS256, or ES256: smaller and faster to sign, if every verifier of the API knows it.
-# sensitive = true: an app is allowed it only by somebody who signed in within the last 5 minutes.
+# With sensitive = true an app is allowed it only by somebody who signed in within the last 5 minutes.
 """
 
 

@@ -20,7 +20,7 @@ WRONG: dict[str, tuple[str, Mapping[str, object]]] = {
     "aud-other": ("another client", {"aud": "kg_ci_other"}),
     "aud-others-too": ("this one alone", {"aud": [APP, "kg_ci_other"]}),
     "iat-missing": ("when it was issued", {"iat": None}),
-    "iat-future": ("from the future", {"iat": NOW + 600}),
+    "iat-future": ("from the future", {"iat": NOW + 86_400}),
     "exp-missing": ("not a number", {"exp": None}),
     "exp-past": ("has expired", {"exp": NOW - 31}),
     "events-missing": ("no sign-out", {"events": None}),
