@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from backchannel.receiver import Receiver, opened, receiving
+from hostile_rules import Rules
 from keygrove.house import House
 from keygrove.management.sign_in import IDLE_S
 from running import PASSWORD, RunningServer
@@ -154,3 +155,16 @@ def test_somebody_else_who_signs_in_ends_it(
     age(server, sid)
     assert ana.browser.sign_in(bob.person.email).status_code == 303
     assert told(server, receiver) == [sid]
+
+
+def test_a_session_too_old_to_be_used_ends_no_other(
+    server: RunningServer, rules: Rules, sid: str, ana: Member
+) -> None:
+    """Whoever finds its cookie signs nobody out everywhere."""
+    other = Visitor(server, rules)
+    assert other.sign_in(ana.person.email).status_code == 303
+    form = {**ana.browser.fill("/sign-out"), "everywhere": "yes"}
+    age(server, sid)
+    assert ana.browser.post("/sign-out", form).status_code == 303
+    assert not is_open(server, sid)
+    assert other.get(ana.keys_url).status_code == 200

@@ -54,6 +54,21 @@ def test_l01_r19_a_session_ends_on_the_server_at_sign_out(ana: Member) -> None:
     assert ana.browser.get(ana.keys_url).headers["location"].startswith("/sign-in")
 
 
+def test_one_signs_out_everywhere_at_once(
+    server: RunningServer, rules: Rules, ana: Member, bob: Member
+) -> None:
+    """In every browser, and nobody else; signing out of one leaves the others alone."""
+    others = [Visitor(server, rules) for _ in range(2)]
+    for other in others:
+        assert other.sign_in(ana.person.email).status_code == 303
+    assert others[0].submit("/sign-out").status_code == 303
+    assert others[1].get(ana.keys_url).status_code == 200
+    form = {**ana.browser.fill("/sign-out"), "everywhere": "yes"}
+    assert ana.browser.post("/sign-out", form).headers["location"] == "/sign-in?done=signed-out"
+    assert others[1].get(ana.keys_url).headers["location"].startswith("/sign-in")
+    assert bob.browser.get(bob.keys_url).status_code == 200
+
+
 def test_l01_a_form_cookie_of_an_attacker_is_replaced(visitor: Visitor) -> None:
     """Only what we make ourselves is kept: a planted value of another shape never comes back."""
     visitor.cookies["keygrove_form"] = "planted"

@@ -81,13 +81,13 @@ async def sign_out_page(request: Request) -> Response:
 
 
 async def sign_out_now(request: Request) -> Response:
-    """POST /sign-out."""
-    await read_form(request)
+    """POST /sign-out: of this browser or of all. A session that is too old to be used ends only itself."""
+    form = await read_form(request)
     visit = await unended(request)
     if visit is not None:
-        await sign_in.sign_out(
-            management(request), visit.session, address=visit.address, request_id=visit.request_id
-        )
+        everywhere = form.one("everywhere") and await current(request) is not None
+        leave = sign_in.sign_out_everywhere if everywhere else sign_in.sign_out
+        await leave(management(request), visit.session, address=visit.address, request_id=visit.request_id)
     response = RedirectResponse("/sign-in?done=signed-out", status_code=303)
     end(response, request)
     return response
