@@ -198,13 +198,12 @@ async def sign_out(m: Management, session: Session, *, address: str, request_id:
             await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
 
 
-async def sign_out_everywhere(m: Management, session: Session, *, address: str, request_id: str) -> int:
-    """End every session of the person; how many there were. Apps that know of one will be told."""
+async def sign_out_everywhere(m: Management, session: Session, *, address: str, request_id: str) -> None:
+    """End every session of the person; apps that know of one will be told."""
     actor = session.outsider(address=address, request_id=request_id)
     async with m.database.transaction() as tx:
         ended = await sessions.end_all(tx, session.person.id, at_s=m.now())
         await record(tx, m, actor, "person.sign_out", target_id=session.person.id, detail={"sessions": ended})
-    return ended
 
 
 async def sign_out_of_aged(m: Management, sid: str, person_id: str, *, address: str, request_id: str) -> None:
