@@ -49,12 +49,31 @@ def test_whose_sign_in_is_old_signs_in_again_and_goes_on(
     assert f'value="{ana.person.email}"' in page.text
     wrong = go_on(ana.browser, page, "sign-in", email=ana.person.email, password="wrong")
     assert (wrong.status_code, "location" in wrong.headers) == (422, False)
+    assert WHY in wrong.text
     page = consent_of(go_on(ana.browser, wrong, "sign-in", email=ana.person.email, password=PASSWORD))
     age(server, ana)
     assert "code" in answer_of(go_on(ana.browser, page, "allow"))
     age(server, ana)
     assert "code" in answer_of(app.send(ana.browser, scope=ORDERS))
     assert allowed_for(server, app, ana.person.id) == {ana.company.id: frozenset(ORDERS.split())}
+
+
+def test_who_must_wait_is_told_why_all_the_same(server: RunningServer, app: Connecting, ana: Member) -> None:
+    """After too many wrong passwords."""
+    age(server, ana)
+    page = app.send(ana.browser, scope=ORDERS)
+    page = go_on(ana.browser, page, "sign-in", email=ana.person.email, password="wrong")
+    with store_at(server.environ["KEYGROVE_DATABASE"]) as store:
+        for number in range(7):
+            # The latest failure was theirs.
+            store.execute(
+                "insert into sign_in_attempts (attempt_id, account, address, at_s) "  # noqa: S608 - of ours
+                f"select '{number} of ' || attempt_id, account, '192.0.2.9', at_s from sign_in_attempts "
+                "where succeeded_at_s is null and address <> '192.0.2.9' order by at_s desc limit 1"
+            )
+    page = go_on(ana.browser, page, "sign-in", email=ana.person.email, password=PASSWORD)
+    assert page.status_code == 429
+    assert WHY in page.text
 
 
 def test_a_session_confirmed_in_backoffice_is_recent(

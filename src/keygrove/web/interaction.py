@@ -17,7 +17,7 @@ from keygrove.management.context import Actor
 from keygrove.management.record import event
 from keygrove.management.sign_in import NewSession, Session
 from keygrove.protocol.authorization import ErrorPage
-from keygrove.protocol.consent import AskConsent, Consent, Interaction, SignedIn
+from keygrove.protocol.consent import AskConsent, Consent, Interaction, SignedIn, SignIn
 from keygrove.protocol.errors import OAuthError
 from keygrove.protocol.message import FORM, Request, decode_form, read_form
 from keygrove.protocol.metadata import AUTHORIZATION_PATH
@@ -127,7 +127,7 @@ async def go_on(request: PageRequest, form: Form) -> Outcome:
 async def ask_to_sign_in(request: PageRequest, form: Form) -> Outcome:
     """The sign-in page of a request under way, after a failure or for another account. Raises NotOurs.
 
-    It is asked as if nobody were signed in, so it never ends in a code.
+    It is asked as if nobody were signed in, so it never ends in a code; after a failure, with its reason.
     """
     visitor, held = take_up(request, form)
     visit = await current(request)
@@ -223,6 +223,8 @@ async def _next(
         return Ended()
     if isinstance(outcome, Answered):
         return _leave(outcome.answer)
+    if nobody and held.why is not None:
+        outcome = replace(outcome, step=SignIn(held.why))
     return _page(request, visitor, visit, held, outcome)
 
 
@@ -261,16 +263,18 @@ def _leave(answer: Redirection | FormPost) -> Next:
 
 def _page(request: PageRequest, visitor: Stranger, visit: Visit | None, held: Held, shown: Shown) -> Page:
     """The page, with the request held in it, and what it asks to allow: a yes means just that."""
-    step, offer = shown.step, None
+    step, offer, why = shown.step, None, None
     if isinstance(step, AskConsent):
         offer = Offer(company_id=step.company_id, scopes=step.scope.tokens, optional=step.optional)
+    if isinstance(step, SignIn):
+        why = step.reason
     ask, app = page_values(shown, chose_company=held.done.company_id is not None)
     return Page(
         ask=ask,
         app=app,
         session=visit.session if visit is not None else None,
         form_token=visit.form_token if visit is not None else visitor.form_token,
-        sealed=seal(management(request), replace(held, offer=offer), visitor),
+        sealed=seal(management(request), replace(held, offer=offer, why=why), visitor),
     )
 
 

@@ -13,7 +13,7 @@ from hmac import compare_digest
 import msgspec
 
 from keygrove.management.context import Management
-from keygrove.protocol.consent import Interaction
+from keygrove.protocol.consent import Interaction, Reason
 from keygrove.web.visits import Stranger
 
 LIFETIME_S = 30 * 60
@@ -41,7 +41,7 @@ class Offer:
 class Held:
     """A request as it came (`method` and its `parameters`, still encoded), and what was done about it since.
 
-    `id` is random. `made_at_s` is in epoch seconds.
+    `id` is random. `made_at_s` is in epoch seconds. `why` is why the page that carries it asks to sign in.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Held:
     made_at_s: int
     done: Interaction = field(default_factory=Interaction)
     offer: Offer | None = None
+    why: Reason | None = None
 
 
 def hold(method: str, parameters: bytes, *, now: int) -> Held:
