@@ -55,6 +55,14 @@ async def test_the_link_makes_a_company_and_its_admin(m: Management, journal: Jo
     assert link.reveal() not in journal.everything_stored()
 
 
+async def test_a_company_that_is_there_already_is_left_alone(m: Management) -> None:
+    """The link makes another one, which may have the same name."""
+    before = await companies.create(m, OPERATOR, "Acme")
+    session = (await complete(m, await setup.new_link(m))).session
+    (mine,) = session.memberships
+    assert {each.id for each in await companies.every(m)} == {before.id, mine.company.id}
+
+
 async def test_a_used_link_is_gone(m: Management) -> None:
     """As is the whole page: the answer is the same as if it had never been there."""
     link = await setup.new_link(m)

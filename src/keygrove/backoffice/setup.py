@@ -1,4 +1,4 @@
-"""S00: the first run. The link printed in the terminal makes the first company and its first admin."""
+"""S00: the first run. The link printed in the terminal makes a company and the first account, its admin's."""
 
 from dataclasses import dataclass
 

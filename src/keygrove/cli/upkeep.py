@@ -39,9 +39,10 @@ def migrate(as_json: Json = False) -> None:
 
 
 def setup_link(as_json: Json = False) -> None:
-    """Print a link that makes the first company and its admin.
+    """Print a link that makes a company and the first account, its admin's.
 
-    It is good once, for 30 minutes.
+    It is good once, for 30 minutes, as long as nobody can sign in. `keygrove person create` adds people to a
+    company that is there already.
     """
 
     async def make(m: "Management") -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""The first run: a one-time link, printed in the terminal, makes the first company and its first admin."""
+"""The first run: a one-time link, printed in the terminal, makes a company and the first account."""
 
 from keygrove.crypto.secrets import Secret, new_setup_token
 from keygrove.management import companies, people, sign_in
