@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes .venv hold what the project needs: `setup.sh run` to run it, `setup.sh test` to test it as well, `setup.sh clients`
 # to test it with every client too. A second call finds the stamp of the first and is instant. Needs Python 3.11 or newer;
-# Debian packages that are missing (python3-venv; chromium, pgbouncer, nodejs and npm for the tests; mod_auth_openidc for
-# the clients) are installed with apt-get, through sudo when not root.
+# Debian packages that are missing (python3-venv; chromium-headless-shell, pgbouncer, nodejs and npm for the tests;
+# mod_auth_openidc for the clients) are installed with apt-get, through sudo when not root.
 set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
@@ -56,8 +56,10 @@ if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
     fingerprint "$purpose" >".venv/keygrove-$purpose.stamp"
 fi
 
-if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
-    install_packages chromium fonts-dejavu-core
+# The shell of Chromium for tests alone takes half the processor time of the whole browser, which does as well.
+if [ "$purpose" = test ] && ! command -v chromium-headless-shell >/dev/null 2>&1; then
+    (install_packages chromium-headless-shell fonts-dejavu-core) || command -v chromium >/dev/null 2>&1 ||
+        install_packages chromium fonts-dejavu-core
 fi
 if [ "$purpose" = test ] && ! PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null 2>&1; then
     install_packages pgbouncer

@@ -37,7 +37,7 @@ class Receiver:
         assert all(list(form) == ["logout_token"] for form in forms)
         return [form["logout_token"][0] for form in forms]
 
-    def wait(self, number: int = 1, *, within_s: float = 5.0) -> None:
+    def wait(self, number: int = 1, *, within_s: float = 20.0) -> None:
         """Return when so many requests have come."""
         deadline = time.monotonic() + within_s
         with self.came:

@@ -18,6 +18,7 @@ from keygrove.endpoints.backchannel_logout import NotReached
 from keygrove.web import outgoing
 from keygrove.web.outgoing import Outgoing
 from ports import free_port
+from yardstick import in_time
 
 pytestmark = pytest.mark.anyio
 BODY = b"logout_token=abc"
@@ -196,7 +197,7 @@ def test_who_stops_waits_for_no_look_up(receiver: Receiver) -> None:
 
     began = time.monotonic()
     asyncio.run(post())
-    assert time.monotonic() - began < 5
+    assert in_time(time.monotonic() - began, 5)
 
 
 async def test_getting_ready_is_within_the_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +207,7 @@ async def test_getting_ready_is_within_the_limit(receiver: Receiver, monkeypatch
     began = time.monotonic()
     with pytest.raises(NotReached, match=r"within 0\.2 seconds"):
         await Outgoing(loopback=True).post_form(receiver.url, BODY)
-    assert time.monotonic() - began < 1
+    assert in_time(time.monotonic() - began, 1)
 
 
 async def test_a_redirection_is_not_followed(receiver: Receiver) -> None:
@@ -238,7 +239,7 @@ async def test_who_does_not_answer_in_time_is_left(
     began = time.monotonic()
     with pytest.raises(NotReached, match=r"within 0\.5 seconds"):
         await Outgoing(loopback=True).post_form(receiver.url, BODY)
-    assert time.monotonic() - began < 2
+    assert in_time(time.monotonic() - began, 2)
 
 
 async def test_who_drips_its_head_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +255,7 @@ async def test_a_body_is_not_waited_for() -> None:
     began = time.monotonic()
     with saying(head, b"4000\r\n" + b"x" * 0x4000 + b"\r\n") as uri:
         assert await Outgoing(loopback=True).post_form(uri, BODY) == 200
-    assert time.monotonic() - began < 2
+    assert in_time(time.monotonic() - began, 2)
 
 
 @pytest.mark.parametrize(

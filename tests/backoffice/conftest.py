@@ -14,12 +14,14 @@ from backoffice.visitor import Look, Visitor, Windows
 from databases import Databases
 
 OpenVisitor = Callable[[Look], Visitor]
+# The engine is the same; the shell around a whole browser takes as much of the processor again.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
     """The system's Chromium. Its driver keeps an event loop in this thread, so it ends with each module."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     arguments = [
         "--no-sandbox",
         "--disable-gpu",

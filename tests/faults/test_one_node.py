@@ -18,6 +18,7 @@ from faults.nodes import Node
 from keygrove.storage.database import DatabaseUnavailable
 from running import ask_for_token
 from web.visitor import fields_of
+from yardstick import in_time
 
 
 @contextmanager
@@ -76,7 +77,8 @@ def test_f09_f27_a_writer_that_hangs_delays_no_token(node: Node) -> None:
             asked = time.monotonic()
             with pytest.raises(DatabaseUnavailable):
                 node.new_key()
-            assert 3 < time.monotonic() - asked < 2 * SLOWEST_S
+            assert time.monotonic() - asked > 3
+            assert in_time(time.monotonic() - asked, 2 * SLOWEST_S)
         assert time.monotonic() - started < 30
     assert all(answer.is_token for answer in load.answers)
     # The machine is shared: ten times as slow would still be two hundred times faster than the writer.

@@ -8,6 +8,7 @@ from keygrove.sdk.bearer import Refusal
 from keygrove.sdk.resource_server import ResourceServer
 from sdk.attacks import ATTACKS, GOOD, Attack
 from sdk.issuer import AUDIENCE, CLIENT, Issuer
+from yardstick import in_time
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -21,7 +22,7 @@ def test_an_attack_is_refused_at_once(
         shared_api.authenticate(f"Bearer {token}")
     took = time.thread_time() - began
     assert (caught.value.status, caught.value.error) == (401, "invalid_token")
-    assert took < 0.1
+    assert in_time(took, 0.1)
     assert max(map(len, caught.value.headers().values())) < 200
     assert shared_api.authenticate(f"Bearer {shared_issuer.token()}").client_id == CLIENT
 

@@ -51,7 +51,7 @@ def tokens(server: TokenServer, clock: Clock) -> TokenSource:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Until something behind the scenes has happened."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.005)
@@ -85,11 +85,11 @@ def test_a_server_that_wants_basic_gets_basic(server: TokenServer, tokens: Token
 def test_a_token_is_renewed_behind_the_scenes(server: TokenServer, tokens: TokenSource, clock: Clock) -> None:
     """At four fifths of its life the old one still serves while the new one is fetched."""
     tokens.get()
-    server.delay_s = 0.2
+    server.delay_s = 1.0
     clock.at += 2881
     began = time.perf_counter()
     assert [tokens.get() for _ in range(5)] == ["token-1"] * 5
-    assert time.perf_counter() - began < 0.15
+    assert time.perf_counter() - began < server.delay_s
     wait_for(lambda: tokens.get() == "token-2")
     assert server.issued == 2
 

@@ -15,7 +15,7 @@ from web.apps import Connecting, answer_of, code_content, go_on, id_token, new_a
 from web.people import Member
 
 # What is due is looked for once a second; the machine may have others to serve.
-SOON_S = 5.0
+SOON_S = 15.0
 INTERNAL = (
     "https://10.0.0.1/told",
     "https://169.254.169.254/latest",
@@ -71,7 +71,7 @@ def let_it_be_due(server: RunningServer, sid: str) -> None:
 
 def wait_until_tried(server: RunningServer, sid: str, attempts: list[int]) -> None:
     """Return when this is how often each was tried, and the attempt is over."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while waiting(server, sid) != attempts:
         assert time.monotonic() < deadline, server.log_text()[-2000:]
         time.sleep(0.05)
@@ -172,7 +172,7 @@ def test_nothing_is_sent_into_the_network_behind_keygrove(
     began = time.monotonic()
     sign_out(ana)
     wait_until_tried(server, sid, [1])
-    deadline = began + 5
+    deadline = began + 20
     while f'"client_id":"{app.app.client_id}"' not in "".join(_said(server, "internal address")):
         assert time.monotonic() < deadline, server.log_text()[-2000:]
         time.sleep(0.05)
