@@ -141,7 +141,7 @@ def test_l05_unknown_wrong_and_disabled_look_alike(server: RunningServer, rules:
     assert seen["unknown"] == seen["wrong"] == seen["disabled"]
     # Without the hash of nobody an unknown account would answer in a tenth of the time.
     fastest = [min(taken) for taken in times.values()]
-    assert min(fastest) * 2 > max(fastest)
+    assert min(fastest) * 4 > max(fastest)
 
 
 def _try(visitor: Visitor, email: str, password: str) -> tuple[tuple[object, ...], float]:
