@@ -13,6 +13,7 @@ from keygrove.endpoints.signer import Signer
 from keygrove.house import House
 from keygrove.management import people, retention, sign_in
 from keygrove.management.context import OPERATOR
+from keygrove.management.missed_sign_outs import missed_sign_outs
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from keygrove.storage import apps
 from management.conftest import NOW, Clock, Journal
@@ -153,6 +154,10 @@ async def test_what_fails_is_tried_again_with_growing_pauses(
         "failed",
     )
     assert line["detail"] == {"reason": "it answered neither 200, 204 nor 400", "attempts": 4}
+    (missed,) = await missed_sign_outs(house.management, APP.client_id)
+    assert (missed.reason, missed.attempts) == (line["detail"]["reason"], 4)
+    clock.pass_by(31 * 24 * 3600)
+    assert await missed_sign_outs(house.management, APP.client_id) == ()
 
 
 @pytest.mark.parametrize("status", [200, 204, 400])

@@ -1,6 +1,8 @@
 """S18 and S16 in a real browser: an app registered, reviewed, connected by another company, disconnected."""
 
+import re
 from dataclasses import replace
+from functools import partial
 
 from playwright.sync_api import expect
 
@@ -12,7 +14,7 @@ from keygrove.management import app_review, apps
 from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR, Management
 from keygrove.storage import grants
-from management.apps import WAVES, connected, live_app, registered
+from management.apps import WAVES, connected, live_app, not_told, registered
 from running import PASSWORD
 
 every_look = in_looks(CLOSE_LOOKS)
@@ -142,7 +144,11 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps/{app.client_id}"
     visitor.sign_in(site.new_person(company))
+    for reason, attempts in (("it answered 400", 1), ("it could not be reached", 4)):
+        site.manage(partial(not_told, app=app, reason=reason, attempts=attempts))
     visitor.go(url)
+    lines = page.get_by_role("region", name="Sign-outs it was not told of").get_by_role("listitem")
+    expect(lines).to_have_text([re.compile("Tried 4 times: it could not"), re.compile("It answered 400")])
     visitor.inspect("app-live")
     visitor.go(f"{url}/edit")
     page.locator("#name").fill("Bank")

@@ -1,6 +1,9 @@
 """`keygrove app` and `keygrove api-credential`, as operators type them."""
 
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,13 +31,32 @@ def test_a_live_app_is_one_command_and_its_secret_is_printed_once(shell: Shell) 
     assert (made["redirect_uris"], made["require_pkce"]) == (["https://w.example/cb"], True)
     assert made["reasons"] == {"booking.read": "Shows what was booked."}
     secret = made.pop("client_secret")
-    assert shell.value("app", "show", made["client_id"]) == made
+    assert shell.value("app", "show", made["client_id"]) == made | {"missed_sign_outs": []}
     assert shell.value("app", "list") == {"apps": [made]}
     assert shell.value("app", "list", "--state", "in_review") == {"apps": []}
     assert "kg_sk_" in shell.run(*CREATE[:5], "Second", *CREATE[6:]).stdout
     shown = shell.run("app", "show", made["client_id"]).stdout + shell.run("app", "list").stdout
     assert "booking.read: Shows what was booked." in shown
     assert secret not in shown
+
+
+def test_what_an_app_was_not_told_is_shown_with_it(shell: Shell) -> None:
+    """When Keygrove gave it up, after how many attempts, and why."""
+    made = shell.value(*CREATE, "--live")
+    detail = json.dumps({"reason": "it could not be reached", "attempts": 4})
+    at = datetime.now(UTC).replace(microsecond=0)
+    with closing(sqlite3.connect(shell.folder / ".keygrove" / "keygrove.db")) as connection, connection:
+        connection.execute(
+            "insert into journal (event_id, at_us, actor_kind, actor_id, actor_name, action, target_id, "
+            "outcome, detail, address, request_id) values ('e', ?, 'system', 'k', 'K', "
+            "'app.told_of_sign_out', ?, 'failed', ?, '', '')",
+            (int(at.timestamp()) * 1_000_000, made["client_id"], detail),
+        )
+    when = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    shown = shell.value("app", "show", made["client_id"])["missed_sign_outs"]
+    assert shown == [{"at": when, "reason": "it could not be reached", "attempts": 4}]
+    last = shell.run("app", "show", made["client_id"]).stdout.splitlines()[-1]
+    assert last.split(maxsplit=2) == [when, "4", "it could not be reached"]
 
 
 def test_a_public_native_app_has_no_secret(shell: Shell) -> None:

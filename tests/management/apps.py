@@ -7,6 +7,7 @@ from keygrove.management.app_details import AppDetails, revision_of
 from keygrove.management.apps import App, NewApp
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
+from keygrove.management.record import record
 from keygrove.protocol.authorization_grant import AuthorizationGrant
 from keygrove.protocol.consent import Consent
 from keygrove.protocol.grants.authorization_code import AuthorizationCode
@@ -53,6 +54,22 @@ async def approved(m: Management, client_id: str) -> App:
     """An app after the operator looked at it and approved that."""
     revision = revision_of(await apps.of_operator(m, client_id))
     return await app_review.approve(m, OPERATOR, client_id, revision=revision)
+
+
+async def not_told(m: Management, app: App, reason: str, *, attempts: int) -> None:
+    """Write down that the app was not told of a sign-out."""
+    keygrove = Actor(kind="system", id="keygrove", name="Keygrove", role="auditor")
+    async with m.database.transaction() as tx:
+        await record(
+            tx,
+            m,
+            keygrove,
+            "app.told_of_sign_out",
+            target_id=app.client_id,
+            company_id=app.company_id,
+            outcome="failed",
+            detail={"reason": reason, "attempts": attempts},
+        )
 
 
 async def connected(

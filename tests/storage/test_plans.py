@@ -15,6 +15,7 @@ from keygrove.storage import (
     journal,
     logout_notices,
     people,
+    reset_links,
     sessions,
 )
 from keygrove.storage.clients import ClientListing
@@ -61,6 +62,7 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "consents.of_company": lambda tx: consents.of_company(tx, "c", "o"),
     "consents.connected": lambda tx: consents.connected(tx, "o"),
     "journal.of_connection": lambda tx: journal.of_connection(tx, "o", "c", limit=9),
+    "journal.of_target": lambda tx: journal.of_target(tx, "c", "a", since_us=1, limit=9),
     "consents.withdraw": lambda tx: consents.withdraw(tx, "c", "o"),
     "api_credentials.by_id": lambda tx: api_credentials.by_id(tx, "c"),
     "apps.by_id": lambda tx: apps.by_id(tx, "c"),
@@ -91,6 +93,15 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.failures_of_address": lambda tx: sessions.failures_of_address(tx, "a", since_s=0, besides=""),
     "sessions.forget_attempts": lambda tx: sessions.forget_attempts(tx, before_s=0),
     "sessions.use_setup_link": lambda tx: sessions.use_setup_link(tx, "d", now_s=0),
+    "sessions.open_of": lambda tx: sessions.open_of(
+        tx, "p", first="d", begun_after_s=0, seen_after_s=0, limit=9
+    ),
+    "sessions.digest_of": lambda tx: sessions.digest_of(tx, "s", "p"),
+    "sessions.renew": lambda tx: sessions.renew(tx, "d", "e", at_s=0),
+    "sessions.forget_failures": lambda tx: sessions.forget_failures(tx, "a"),
+    "reset_links.account_of": lambda tx: reset_links.account_of(tx, "d", now_s=0),
+    "reset_links.spend": lambda tx: reset_links.spend(tx, "d", now_s=0),
+    "reset_links.drop": lambda tx: reset_links.drop(tx, "p"),
 }
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""What an app may do for a company, and what happened to it there, in words."""
+"""What an app may do for a company, what happened to it there, and what it missed, in words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from keygrove.backoffice.here import Here
 from keygrove.backoffice.times import Moment, moment
 from keygrove.management.catalogue import Catalogue
 from keygrove.management.connected_apps import Happening
+from keygrove.management.missed_sign_outs import MissedSignOut
 
 # What is said on the consent page to who allows it, said to the company.
 _WORDS = {
@@ -30,6 +31,18 @@ def told(here: Here, happened: Sequence[Happening]) -> tuple[Line, ...]:
     """The youngest happenings, youngest first."""
     now = here.m.now()
     return tuple(Line(moment(one.at_s, now), _told(here, one)) for one in happened[:_TOLD])
+
+
+def missed(here: Here, sign_outs: Sequence[MissedSignOut]) -> tuple[Line, ...]:
+    """The sign-outs of which the app was not told, and why."""
+    now = here.m.now()
+    return tuple(Line(moment(one.at_s, now), _why_missed(one)) for one in sign_outs)
+
+
+def _why_missed(one: MissedSignOut) -> str:
+    if one.attempts == 1:
+        return f"{one.reason[:1].upper()}{one.reason[1:]}."
+    return f"Tried {one.attempts} times: {one.reason}."
 
 
 def _told(here: Here, one: Happening) -> str:

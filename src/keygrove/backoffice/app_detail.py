@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from keygrove.backoffice.app_activity import missed
 from keygrove.backoffice.app_form import app_form, editing
 from keygrove.backoffice.app_preview import preview_of
 from keygrove.backoffice.apps import app_crumbs, find, view
@@ -20,6 +21,7 @@ from keygrove.management.app_keys import key_ids
 from keygrove.management.app_review import submit, withdraw
 from keygrove.management.apps import App, remove
 from keygrove.management.errors import Fault, Invalid
+from keygrove.management.missed_sign_outs import missed_sign_outs
 from keygrove.web.forms import read_form
 
 _CODE_CHALLENGE = "CODE_CHALLENGE"
@@ -28,7 +30,7 @@ _CODE_CHALLENGE = "CODE_CHALLENGE"
 async def overview_page(request: Request) -> Response:
     """GET …/apps/{client_id}. Raises SignInNeeded, NotFound."""
     here, app = await find(request)
-    return _overview(here, app, flash=done(request))
+    return await _overview(here, app, flash=done(request))
 
 
 async def review_now(request: Request) -> Response:
@@ -46,7 +48,7 @@ async def review_now(request: Request) -> Response:
             await submit(here.m, here.actor, here.company.id, app.client_id)
     except Invalid as invalid:
         if any(fault.field == "state" for fault in invalid.faults):
-            return _overview(here, app, faults=invalid.faults)
+            return await _overview(here, app, faults=invalid.faults)
         return app_form(here, replace(editing(here, app), faults=invalid.faults))
     what = "app-withdrawn" if takes_back else "app-submitted"
     return RedirectResponse(f"{view(here, app).url}?done={what}", status_code=303)
@@ -70,7 +72,7 @@ async def remove_now(request: Request) -> Response:
     return RedirectResponse(f"{here.apps_url}?done=app-removed", status_code=303)
 
 
-def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...] = ()) -> Response:
+async def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...] = ()) -> Response:
     return page(
         "app_overview",
         here.shell,
@@ -82,6 +84,7 @@ def _overview(here: Here, app: App, *, flash: str = "", faults: tuple[Fault, ...
         said=app,
         key_ids=key_ids(app.jwks),
         submitted=moment(app.submitted_at_s, here.m.now()) if app.submitted_at_s is not None else None,
+        missed=missed(here, await missed_sign_outs(here.m, app.client_id)),
         crumbs=app_crumbs(here, Crumb(app.name)),
         preview=preview_of(here, details_of(app), app),
         may_change=here.may_change,

@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from keygrove.cli.output import members, time_text
+from keygrove.cli.output import members, table, time_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keygrove.management.apps import App
+    from keygrove.management.missed_sign_outs import MissedSignOut
 
 
 def value_of(app: "App") -> dict[str, Any]:
@@ -75,6 +78,19 @@ def text_of(app: "App") -> str:
         ("Verified", time_text(app.verified_at_s) or ""),
     ]
     return members([(name, value) for name, value in lines if value])
+
+
+def missed_value(one: "MissedSignOut") -> dict[str, Any]:
+    """A sign-out of which an app was not told, as JSON has it."""
+    return {"at": time_text(one.at_s), "reason": one.reason, "attempts": one.attempts}
+
+
+def missed_text(missed: "Sequence[MissedSignOut]") -> list[str]:
+    """The sign-outs of which an app was not told, as people read them; nothing when there are none."""
+    if not missed:
+        return []
+    rows = [(time_text(one.at_s) or "", str(one.attempts), one.reason) for one in missed]
+    return ["", "It was not told of these sign-outs:", "", table(["GIVEN UP", "ATTEMPTS", "WHY"], rows)]
 
 
 def state_of(app: "App") -> str:

@@ -7,7 +7,7 @@ import typer
 
 from keygrove.cli import app_review
 from keygrove.cli.app_review import ClientId
-from keygrove.cli.app_shown import state_of, text_of, value_of
+from keygrove.cli.app_shown import missed_text, missed_value, state_of, text_of, value_of
 from keygrove.cli.consent import Yes, confirm
 from keygrove.cli.keys import scopes_of
 from keygrove.cli.output import CommandFailed, Json, WronglyUsed, members, show, table, time_text
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keygrove.management.app_details import AppDetails
     from keygrove.management.apps import App, AppState, NewApp
     from keygrove.management.context import Management
+    from keygrove.management.missed_sign_outs import MissedSignOut
     from keygrove.protocol.client import ApplicationType
 
 commands = typer.Typer(
@@ -139,11 +140,18 @@ def list_apps(
 
 @commands.command("show")
 def show_app(client_id: ClientId, as_json: Json = False) -> None:
-    """Show all that is said about an app. Its secret cannot be shown again."""
-    from keygrove.management import apps
+    """Show all that is said about an app, and what it missed. Its secret cannot be shown again."""
 
-    app = with_management(lambda m: apps.of_operator(m, client_id), create=False)
-    show(as_json, value_of(app), text_of(app))
+    async def look(m: "Management") -> "tuple[App, tuple[MissedSignOut, ...]]":
+        from keygrove.management import apps
+        from keygrove.management.missed_sign_outs import missed_sign_outs
+
+        app = await apps.of_operator(m, client_id)
+        return app, await missed_sign_outs(m, client_id)
+
+    app, missed = with_management(look, create=False)
+    value = value_of(app) | {"missed_sign_outs": [missed_value(each) for each in missed]}
+    show(as_json, value, "\n".join((text_of(app), *missed_text(missed))))
 
 
 @commands.command("update")

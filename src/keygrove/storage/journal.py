@@ -91,6 +91,24 @@ async def of_connection(tx: Transaction, company_id: str, client_id: str, *, lim
     return [_event(row) for row in found[:limit]]
 
 
+async def of_target(
+    tx: Transaction, target_id: str, action: str, *, since_us: int, limit: int
+) -> list[Event]:
+    """What was done to something, of one kind and not before `since_us`, youngest first."""
+    rows = await tx.all(
+        """
+        select * from journal
+        where target_id = $1 and at_us >= $2 and action = $3
+        order by at_us desc, event_id desc limit $4
+        """,
+        target_id,
+        since_us,
+        action,
+        limit,
+    )
+    return [_event(row) for row in rows]
+
+
 def _event(row: Row) -> Event:
     return Event(
         id=row["event_id"],
