@@ -107,10 +107,53 @@ async def test_an_app_that_is_back_is_told_of_all(
     assert all(attempts != 1 for attempts, _ in left(store))
 
 
+async def test_an_app_that_listens_is_told_of_many_in_one_round(
+    house: House, courier: Courier, world: World, clock: Clock, store: Store
+) -> None:
+    """One after the other in its places, 25 in each of them; the others have their places."""
+    courier.in_a_row_s = 600
+    busy, late = await wait(house, "busy", 60), await wait(house, "late", 3)
+    clock.pass_by(100)
+    await end(house)
+    await go_round(courier)
+    told = Counter(uri for uri, _ in world.sent)
+    # What the second place was for, the first one may have told already.
+    assert 25 <= told.pop(busy) <= 50
+    assert told == {late: 3, APP.backchannel_logout_uri: 1}
+    # None was claimed that nobody told, or told twice.
+    assert {attempts for attempts, _ in left(store)} == {0}
+    assert len(left(store)) + len(world.sent) == 64
+
+
+async def test_an_app_that_fails_is_asked_no_more_in_this_round(
+    house: House, courier: Courier, world: World, clock: Clock
+) -> None:
+    """What it said once it would say again; it has trouble enough."""
+    courier.in_a_row_s = 600
+    world.answers = [200, 200, 503]
+    await wait(house, "busy", 9)
+    clock.pass_by(100)
+    await go_round(courier)
+    assert 3 <= len(world.sent) <= 4
+
+
+async def test_rivals_tell_each_sign_out_once(
+    house: House, courier: Courier, world: World, clock: Clock
+) -> None:
+    """However many workers are at the same app's."""
+    workers = [Courier(house.server, world.send, in_a_row_s=600) for _ in range(3)]
+    await wait(house, "busy", 40)
+    clock.pass_by(100)
+    for _ in range(20):
+        await asyncio.gather(*(go_round(each) for each in workers))
+    assert len(world.sent) == 40
+
+
 async def test_slow_apps_take_turns_with_the_others(
     house: House, courier: Courier, world: World, clock: Clock
 ) -> None:
     """They answer, so they are not left alone; whoever waited longer for a turn has it first."""
+    courier.in_a_row_s = 0
     world.slow = frozenset([await wait(house, f"slow{number}", 20) for number in range(4)])
     world.gate = asyncio.Event()
     clock.pass_by(100)

@@ -7,6 +7,7 @@ killed over it leaves the row, which is due again when the claim has run out.
 import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,11 @@ PAUSES_S = (10, 60, 600)
 AT_ONCE = 4
 # A slow app holds up itself: the others have their turn.
 _OF_EACH = 2
+# An app that listens is told of more, one after the other, so often and until then.
+_IN_A_ROW = 25
+IN_A_ROW_S = 1.0
+# Of what comes next a rival may have claimed some.
+_LOOKED_AT = 8
 # How many apps take turns.
 _CLIENTS = 100
 # An app that was not reached is left alone with all that it is to be told, for its pause or this.
@@ -73,11 +79,15 @@ class _Result:
 
 @dataclass(slots=True)
 class Courier:
-    """Brings logout tokens to apps. `pauses_s` are the seconds before each further attempt."""
+    """Brings logout tokens to apps. `pauses_s` are the seconds before each further attempt.
+
+    An app that was told within `in_a_row_s` seconds is told of more at once.
+    """
 
     server: AuthorizationServer
     send: Send = field(repr=False)
     pauses_s: Sequence[int] = PAUSES_S
+    in_a_row_s: float = IN_A_ROW_S
     _under_way: "dict[asyncio.Task[None], str]" = field(default_factory=dict)
     # Of the apps that wait, whose turn was when: the larger the later.
     _turns: dict[str, int] = field(default_factory=dict)
@@ -118,25 +128,43 @@ class Courier:
         async with self.server.database.transaction() as tx:
             mine = await logout_notices.claim(tx, notice, now_s=now, until_s=now + _CLAIM_S)
         if mine is not None:
-            task = asyncio.create_task(self._attempt(mine))
+            task = asyncio.create_task(self._tell_all(mine))
             self._under_way[task] = mine.client_id
             self._turns[mine.client_id] = max(self._turns.values(), default=0) + 1
             task.add_done_callback(self._under_way.pop)
 
-    async def _attempt(self, notice: LogoutNotice) -> None:
-        """Make one attempt, and write down what came of it."""
+    async def _tell_all(self, notice: LogoutNotice) -> None:
+        """Tell an app of this, and while it listens of more, for a moment: then it is another one's turn."""
+        until, number = time.monotonic() + self.in_a_row_s, 1
         try:
-            await self._tell(notice)
+            while await self._tell(notice) and number < _IN_A_ROW and time.monotonic() < until:
+                following = await self._next_of(notice)
+                if following is None:
+                    return
+                notice, number = following, number + 1
         except DatabaseUnavailable as error:
             log.warning("telling an app waits for the database", extra=_of(notice) | {"reason": str(error)})
         except Exception:
             log.exception("telling an app of a sign-out failed", extra=_of(notice))
 
-    async def _tell(self, notice: LogoutNotice) -> None:
+    async def _next_of(self, told: LogoutNotice) -> LogoutNotice | None:
+        """What the same app is to be told next, claimed; None when there is no more, or all is claimed."""
+        now = int(self.server.clock())
+        async with self.server.database.transaction() as tx:
+            for notice in await logout_notices.due_of(tx, told.client_id, now_s=now, limit=_LOOKED_AT):
+                mine = await logout_notices.claim(tx, notice, now_s=now, until_s=now + _CLAIM_S)
+                if mine is not None:
+                    return mine
+        return None
+
+    async def _tell(self, notice: LogoutNotice) -> bool:
+        """Make one attempt, and write down what came of it; whether the app was told."""
         async with self.server.database.transaction() as tx:
             client = await clients.by_id(tx, notice.client_id)
         uri = client.backchannel_logout_uri if client is not None and client.enabled else None
-        await self._write_down(notice, client, await self._ask(uri, notice))
+        result = await self._ask(uri, notice)
+        await self._write_down(notice, client, result)
+        return result.outcome == "told"
 
     async def _ask(self, uri: str | None, notice: LogoutNotice) -> _Result:
         """What the app answers, and why not, if it was not told. Each attempt has a token of its own."""
