@@ -20,6 +20,7 @@ LEFT_OUT = (
     "sessions",
     "sign_in_attempts",
     "setup_links",
+    "reset_links",
     "failures",
     "turns",
     "logout_notices",

@@ -23,8 +23,8 @@ _GENERATION_CHARACTERS = 6
 _GRANT, _REFRESH = "kg_gr_", "kg_rt_"
 
 Domain = Literal[
-    "client_secret", "session", "setup_link", "form", "creation", "page", "backup", "turn", "account",
-    "code", "refresh_token", "interaction", "assertion",
+    "client_secret", "session", "setup_link", "reset_link", "form", "creation", "page", "backup", "turn",
+    "account", "code", "refresh_token", "interaction", "assertion",
 ]  # fmt: skip
 
 
@@ -94,6 +94,11 @@ def new_session_name() -> str:
 def new_setup_token() -> Secret:
     """A random token for the one-time set-up link."""
     return Secret(_new("su", _SECRET_CHARACTERS))
+
+
+def new_reset_token() -> Secret:
+    """A random token for a link with which a person chooses another password."""
+    return Secret(_new("rp", _SECRET_CHARACTERS))
 
 
 def new_grant_id() -> str:

@@ -10,7 +10,7 @@ from keygrove.management.context import ROLES, Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, NotFound
 from keygrove.management.names import clean_name
 from keygrove.management.record import record
-from keygrove.storage import companies, grants, people, sessions
+from keygrove.storage import companies, grants, people, reset_links, sessions
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Member as Member
 from keygrove.storage.people import Person as Person
@@ -142,11 +142,26 @@ async def set_password(m: Management, actor: Actor, person_id: str, password: st
         raise Invalid(*faults)
     password_hash = await m.passwords.hash(password)
     async with m.database.transaction() as tx:
-        if not await people.set_password(tx, person_id, password_hash, at_s=m.now()):
-            raise NotFound("There is no such person.")
-        await sessions.end_all(tx, person_id, at_s=m.now())
-        await grants.revoke_of_person(tx, person_id, at_s=m.now())
+        await replace_password(tx, m, person_id, password_hash)
         await record(tx, m, actor, "person.password_set", target_id=person_id)
+
+
+async def replace_password(
+    tx: Transaction, m: Management, person_id: str, password_hash: str, *, besides: str = ""
+) -> None:
+    """Replace a person's hash, and end what the old password was good for. Raises NotFound.
+
+    That are their sessions but the one with the digest `besides`, what they granted to apps, and the link to
+    choose a password. Whoever guessed at the old password does not make the person wait with the new one.
+    """
+    account, now = await people.by_id(tx, person_id), m.now()
+    if account is None:
+        raise NotFound("There is no such person.")
+    await people.set_password(tx, person_id, password_hash, at_s=now)
+    await sessions.forget_failures(tx, m.digests.of("account", email_key(account.person.email)))
+    await reset_links.drop(tx, person_id)
+    await sessions.end_all(tx, person_id, at_s=now, besides=besides)
+    await grants.revoke_of_person(tx, person_id, at_s=now)
 
 
 def check_password(password: str) -> list[Fault]:

@@ -5,7 +5,7 @@ import logging
 from keygrove.management.context import Management
 from keygrove.management.sign_in import ABSOLUTE_S, ATTEMPTS_KEPT_S
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from keygrove.storage import clients, grants, logout_notices, sessions, turns
+from keygrove.storage import clients, grants, logout_notices, reset_links, sessions, turns
 
 _DAY_S = 24 * 3600
 # A page of a new key that is reloaded within a week still says which key it made.
@@ -17,7 +17,7 @@ log = logging.getLogger("keygrove.logout")
 
 
 async def forget(m: Management, refresh: RefreshPolicy) -> None:
-    """Delete ended sessions, old sign-in attempts, expired set-up links and notes of forms long sent.
+    """Delete ended sessions, old sign-in attempts, expired links and notes of forms long sent.
 
     And grants that can give nothing any more, by the lives of their refresh tokens; but with a session that
     is open its grants stay, and the sessions whose place it took with theirs. What people allow apps stays,
@@ -28,6 +28,7 @@ async def forget(m: Management, refresh: RefreshPolicy) -> None:
         await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S)
         await sessions.forget_attempts(tx, before_s=now - ATTEMPTS_KEPT_S)
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
+        await reset_links.forget(tx, before_s=now - _DAY_S)
         await clients.forget_creations(tx, before_s=now - CREATIONS_KEPT_S)
         await turns.forget(tx, before_s=now - _DAY_S)
         untold = await logout_notices.forget(tx, before_s=now - _DAY_S)

@@ -21,6 +21,7 @@ _TOUCH_S = 60
 _WINDOW_S = 3600
 ATTEMPTS_KEPT_S = 2 * _WINDOW_S
 WRONG = "E-mail address or password is not right."
+NOT_RIGHT = "The password is not right."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,22 +173,23 @@ async def find_unended(m: Management, token: str) -> Session | None:
 
 async def confirm(
     m: Management, session: Session, password: str, *, address: str, request_id: str = ""
-) -> None:
-    """Prove again who one is, for the next ten minutes.
+) -> str:
+    """Prove again who one is, for the next ten minutes; the hash of the password that did.
 
     Raises Invalid (field `password`), Throttled, TooBusy.
     """
     attempt = await _attempt(m, account=email_key(session.person.email), address=address)
     async with m.database.transaction() as tx:
         account = await people.by_id(tx, session.person.id)
-    if not await _verify(m, attempt, password, account):
+    if account is None or not await _verify(m, attempt, password, account):
         actor = session.outsider(address=address, request_id=request_id)
         async with m.database.transaction() as tx:
             await record(tx, m, actor, "person.confirmed", target_id=session.person.id, outcome="refused")
-        raise Invalid(Fault("password", "The password is not right."))
+        raise Invalid(Fault("password", NOT_RIGHT))
     async with m.database.transaction() as tx:
         await sessions.confirm(tx, session.digest, at_s=m.now())
         await sessions.mark_success(tx, attempt, at_s=m.now())
+    return account.password_hash
 
 
 async def sign_out(m: Management, session: Session, *, address: str, request_id: str) -> None:

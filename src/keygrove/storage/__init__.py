@@ -13,6 +13,7 @@
     api_credentials         what APIs introspect tokens with
     companies, people       who owns them, who may sign in
     sessions                sign-in sessions, sign-in attempts, set-up links
+    reset_links             with which people choose another password
     logout_notices          which apps are still to be told that a session ended
     signing_keys            the issuer's keys, sealed
     usage                   last use of keys, tokens per key and hour

@@ -78,6 +78,58 @@ def _session(row: Row) -> StoredSession:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """Where and when a session that has not ended was begun, and when it was used last (epoch seconds)."""
+
+    digest: str
+    sid: str | None
+    created_at_s: int
+    seen_at_s: int
+    address: str
+    user_agent: str
+
+
+async def open_of(
+    tx: Transaction, person_id: str, *, first: str, begun_after_s: int, seen_after_s: int, limit: int
+) -> list[OpenSession]:
+    """The open sessions of a person that are not too old to be used.
+
+    First the one with the digest `first`, then the one that was used last.
+    """
+    rows = await tx.all(
+        """
+        select session_digest, sid, created_at_s, seen_at_s, address, user_agent from sessions
+        where person_id = $1 and ended_at_s is null and created_at_s > $2 and seen_at_s > $3
+        order by case when session_digest = $4 then 0 else 1 end, seen_at_s desc, session_digest limit $5
+        """,
+        person_id,
+        begun_after_s,
+        seen_after_s,
+        first,
+        limit,
+    )
+    return [
+        OpenSession(
+            digest=row["session_digest"],
+            sid=row["sid"],
+            created_at_s=row["created_at_s"],
+            seen_at_s=row["seen_at_s"],
+            address=row["address"],
+            user_agent=row["user_agent"],
+        )
+        for row in rows
+    ]
+
+
+async def digest_of(tx: Transaction, sid: str, person_id: str) -> str | None:
+    """The digest of a person's session of that name, ended or not; None when they have none."""
+    row = await tx.one(
+        "select session_digest from sessions where sid = $1 and person_id = $2", sid, person_id
+    )
+    return None if row is None else str(row["session_digest"])
+
+
 async def touch(tx: Transaction, digest: str, *, seen_at_s: int) -> None:
     """Note when the session was last used."""
     await tx.run(
@@ -115,14 +167,37 @@ async def end(tx: Transaction, digest: str, *, at_s: int) -> bool:
     return touched == 1
 
 
-async def end_all(tx: Transaction, person_id: str, *, at_s: int) -> int:
-    """End every session of a person, and note which apps are to be told; how many sessions there were."""
-    names = await _names(tx, "person_id", person_id)
+async def end_all(tx: Transaction, person_id: str, *, at_s: int, besides: str = "") -> int:
+    """End every session of a person, and note which apps are to be told; how many sessions there were.
+
+    The one with the digest `besides` goes on.
+    """
+    names = await _names(tx, "person_id", person_id, besides=besides)
     touched = await tx.run(
-        "update sessions set ended_at_s = $1 where person_id = $2 and ended_at_s is null", at_s, person_id
+        """
+        update sessions set ended_at_s = $1
+        where person_id = $2 and ended_at_s is null and session_digest <> $3
+        """,
+        at_s,
+        person_id,
+        besides,
     )
     await _note_ends(tx, names, at_s)
     return touched
+
+
+async def renew(tx: Transaction, digest: str, new_digest: str, *, at_s: int) -> bool:
+    """Give a session another token, for somebody who just proved who they are. False when it had ended."""
+    touched = await tx.run(
+        """
+        update sessions set session_digest = $2, seen_at_s = $3, confirmed_at_s = $3
+        where session_digest = $1 and ended_at_s is null
+        """,
+        digest,
+        new_digest,
+        at_s,
+    )
+    return touched == 1
 
 
 async def succeed(tx: Transaction, digest: str, *, by_sid: str, at_s: int) -> bool:
@@ -151,14 +226,15 @@ async def succeed(tx: Transaction, digest: str, *, by_sid: str, at_s: int) -> bo
     return touched == 1
 
 
-async def _names(tx: Transaction, column: str, value: str) -> set[str]:
+async def _names(tx: Transaction, column: str, value: str, *, besides: str = "") -> set[str]:
     """What apps know the open sessions as, and those whose place they took."""
     rows = await tx.all(
         f"""
         select s.sid, e.sid as earlier from sessions s left join sessions e on e.succeeded_by = s.sid
-        where s.{column} = $1 and s.ended_at_s is null
+        where s.{column} = $1 and s.ended_at_s is null and s.session_digest <> $2
         """,  # noqa: S608 - a column of ours
         value,
+        besides,
     )
     return {sid for row in rows for sid in (row["sid"], row["earlier"]) if sid is not None}
 
@@ -188,6 +264,11 @@ async def mark_success(tx: Transaction, attempt_id: str, *, at_s: int) -> None:
 async def forget_attempt(tx: Transaction, attempt_id: str) -> None:
     """Take back an attempt that was never looked at."""
     await tx.run("delete from sign_in_attempts where attempt_id = $1", attempt_id)
+
+
+async def forget_failures(tx: Transaction, account: str) -> None:
+    """Delete the attempts on an account that did not succeed: they count against nobody any more."""
+    await tx.run("delete from sign_in_attempts where account = $1 and succeeded_at_s is null", account)
 
 
 @dataclass(frozen=True, slots=True)

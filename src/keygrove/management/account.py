@@ -1,0 +1,91 @@
+"""What people do with their own account: another password, and an end to where they are signed in."""
+
+from dataclasses import dataclass, replace
+
+from keygrove.crypto.secrets import new_session_token
+from keygrove.management import sign_in
+from keygrove.management.context import Management
+from keygrove.management.errors import Fault, Invalid, NotFound
+from keygrove.management.people import check_password, replace_password
+from keygrove.management.record import record
+from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, NOT_RIGHT, NewSession, Session
+from keygrove.storage import people, sessions
+from keygrove.storage.sessions import OpenSession as OpenSession
+
+# More than anybody uses; a program that signs in and never out must not make a page without end.
+MOST_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Where a person is signed in: this session, the others (used last first), and whether there are more."""
+
+    here: OpenSession
+    others: tuple[OpenSession, ...]
+    more: bool
+
+
+async def signed_in(m: Management, session: Session) -> SignedIn:
+    """Where the person is signed in. Raises NotFound when this very session has ended meanwhile."""
+    now = m.now()
+    async with m.database.transaction() as tx:
+        found = await sessions.open_of(
+            tx,
+            session.person.id,
+            first=session.digest,
+            begun_after_s=now - ABSOLUTE_S,
+            seen_after_s=now - IDLE_S,
+            limit=MOST_LISTED + 1,
+        )
+    if not found or found[0].digest != session.digest:
+        raise NotFound("This session has ended.")
+    return SignedIn(here=found[0], others=tuple(found[1:MOST_LISTED]), more=len(found) > MOST_LISTED)
+
+
+async def sign_out_of(m: Management, session: Session, sid: str, *, address: str, request_id: str) -> None:
+    """End another session of the person, or this one. One that had ended stays as it is.
+
+    Raises NotFound for a session of nobody or of somebody else.
+    """
+    actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
+    async with m.database.transaction() as tx:
+        digest = await sessions.digest_of(tx, sid, person_id)
+        if digest is None:
+            raise NotFound("There is no such session.")
+        if await sessions.end(tx, digest, at_s=m.now()):
+            await record(tx, m, actor, "person.sign_out", target_id=person_id)
+
+
+async def sign_out_elsewhere(m: Management, session: Session, *, address: str, request_id: str) -> None:
+    """End every session of the person but this one; apps that know of one will be told."""
+    actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
+    async with m.database.transaction() as tx:
+        ended = await sessions.end_all(tx, person_id, at_s=m.now(), besides=session.digest)
+        await record(tx, m, actor, "person.sign_out", target_id=person_id, detail={"sessions": ended})
+
+
+async def change_password(
+    m: Management, session: Session, *, password: str, new_password: str, address: str, request_id: str
+) -> NewSession:
+    """Replace the person's own password. This session goes on with another token: a stolen one is dead.
+
+    Every other session ends, and so does what the person granted to apps. Raises Invalid (fields `password`,
+    `new_password`), Throttled, TooBusy, and NotFound when this session has ended meanwhile.
+    """
+    if faults := check_password(new_password):
+        raise Invalid(*(replace(fault, field="new_password") for fault in faults))
+    held = await sign_in.confirm(m, session, password, address=address, request_id=request_id)
+    password_hash, token, now = await m.passwords.hash(new_password), new_session_token(), m.now()
+    digest = m.digests.of("session", token.reveal())
+    actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
+    async with m.database.transaction() as tx:
+        if not await people.hold_password(tx, person_id, held):
+            raise Invalid(Fault("password", NOT_RIGHT))
+        await replace_password(tx, m, person_id, password_hash, besides=session.digest)
+        if not await sessions.renew(tx, session.digest, digest, at_s=now):
+            raise NotFound("This session has ended.")
+        await record(tx, m, actor, "person.password_set", target_id=person_id)
+    renewed = replace(
+        session, digest=digest, confirmed_at_s=now, form_token=m.digests.of("form", token.reveal())
+    )
+    return NewSession(token, renewed)
