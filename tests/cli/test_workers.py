@@ -67,6 +67,37 @@ def test_a_second_signal_does_not_wait_for_stubborn_workers(number: signal.Signa
     assert time.monotonic() - started < 15
 
 
+def test_a_process_that_nobody_waits_for_leaves_no_zombie() -> None:
+    """As process 1 of a container the supervisor is the parent of what went aside."""
+    program = """
+import ctypes, os, signal, sys, time
+from keygrove.cli.workers import Supervisor, aside, listen
+
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+there, here = os.pipe()
+
+def end():
+    os.write(here, str(os.getpid()).encode())
+    os._exit(0)
+
+aside(end)
+place = f"/proc/{int(os.read(there, 20))}"
+
+def work(listener, _):
+    deadline = time.monotonic() + 30
+    while os.path.exists(place) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    print(os.path.exists(place), flush=True)
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(60)
+
+sys.exit(Supervisor(work, listen("127.0.0.1", 0), 1).run())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
 def test_a_child_does_its_work_apart_and_hands_back_its_exit_code() -> None:
     """What it imports is gone with it."""
     program = """

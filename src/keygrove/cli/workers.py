@@ -80,6 +80,7 @@ class Supervisor:
     def run(self) -> int:
         """Start the workers and look after them; the exit code, 0 when told to stop."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        _ended(())
         for place in range(self.count):
             self._start(place)
         self._first = frozenset(self._born)
@@ -166,6 +167,12 @@ class Supervisor:
 
 
 def _ended(pids: Sequence[int]) -> list[tuple[int, int]]:
-    """Those processes that have ended, with their statuses; one SIGCHLD may stand for several."""
-    found = [os.waitpid(pid, os.WNOHANG) for pid in pids]
-    return [(pid, status) for pid, status in found if pid]
+    """Those processes that have ended, with their statuses; one SIGCHLD may stand for several.
+
+    Others are let go too: a process 1 is the parent of all that nobody waits for.
+    """
+    found = []
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            found.append(ended)
+    return [(pid, status) for pid, status in found if pid in pids]
