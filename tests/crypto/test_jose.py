@@ -175,6 +175,9 @@ def test_a_key_is_published_before_it_signs_and_after(key: SigningKey, next_key:
     assert [each.kid for each in ring.published(0)] == [next_key.kid, key.kid]
     assert len(ring.jwks(899)["keys"]) == 2
     assert [jwk["kid"] for jwk in ring.jwks(900)["keys"]] == [next_key.kid]
+    # A header is judged once for each set.
+    assert ring.public_keys(0) is ring.public_keys(899)
+    assert set(ring.public_keys(900).by_kid) == {next_key.kid}
 
 
 def unpadded(part: str) -> bytes:

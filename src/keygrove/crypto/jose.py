@@ -180,8 +180,8 @@ class Keyring:
         return tuple({key.kid: key for key in self.keys if key.is_published(now)}.values())
 
     def public_keys(self, now: int) -> PublicKeys:
-        """Return what verifies our own tokens at `now`."""
-        return PublicKeys({key.kid: key.key for key in self.published(now)})
+        """Return what verifies our own tokens at `now`; the same value as long as the keys are the same."""
+        return _verifying(self.published(now))
 
     def jwks(self, now: int) -> dict[str, list[dict[str, str]]]:
         """Return the JSON Web Key Set to publish at `now` (RFC 7517 §5): public parts only."""
@@ -210,6 +210,12 @@ class PublicKeys:
 
     def __len__(self) -> int:
         return len(self.by_kid)
+
+
+@lru_cache(maxsize=2)
+def _verifying(published: tuple[SigningKey, ...]) -> PublicKeys:
+    """A header is judged once for each set of keys (`_key_for`), so one set is made of the same keys."""
+    return PublicKeys({key.kid: key.key for key in published})
 
 
 def verify(
