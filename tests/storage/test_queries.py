@@ -176,7 +176,9 @@ class TestClients:
             ("NEWS", ["c1"]),
             ("c2", ["c2"]),
             ("event.read", ["c2"]),
-            ("bea", ["c2"]),
+            ("ÉA", ["c2"]),
+            ("éa o'", ["c2"]),
+            ("a", ["c1", "c2"]),
             ("%", []),
             ("_", ["c2"]),
             ("!", []),
@@ -190,7 +192,11 @@ class TestClients:
         """In names without case, in ids, scopes and creators; `%` and `_` stand for themselves."""
         await insert(database)
         other = replace(
-            KEY, client_id="c2", client_name="Under_score", scope=Scope(("event.read",)), created_by="Bea"
+            KEY,
+            client_id="c2",
+            client_name="Under_score",
+            scope=Scope(("event.read",)),
+            created_by="BÉA O'Neil_",
         )
         await insert(database, other)
         async with database.transaction() as tx:
