@@ -47,6 +47,19 @@ def test_a_password_is_made_and_printed_once_or_brought(shell: Shell) -> None:
     assert (short.returncode, "password: " in short.stderr, "Traceback" in short.stderr) == (1, True, False)
 
 
+def test_l11_a_link_to_choose_a_password_stands_below_the_issuer(shell: Shell) -> None:
+    """Whose it is and until when it is good is told with it."""
+    at_home = Shell(shell.folder, {"KEYGROVE_ISSUER": "https://auth.example.com"})
+    value = at_home.value("person", "reset-link", ADDRESS)
+    assert re.fullmatch(r"https://auth\.example\.com/reset-password\?token=kg_rp_\w+", value["url"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value["expires_at"])
+    assert value["email"] == ADDRESS
+    shown = at_home.run("person", "reset-link", value["id"]).stdout
+    assert shown.startswith("https://auth.example.com/reset-password?token=kg_rp_")
+    assert value["url"] not in shown
+    assert "Good once, until " in shown
+
+
 @pytest.mark.parametrize("command", [("list", "--company", "acme"), ("disable", ADDRESS)])
 def test_no_database_is_made_to_find_nobody_in_it(tmp_path: Path, command: tuple[str, ...]) -> None:
     """It is more likely that the command runs in the wrong folder."""

@@ -3,6 +3,7 @@
 routes           every address and its page
 sign_in setup companies integrations     who is here, and where they start
 keys key_new key_ready key_detail key_remove   one file for each screen of an integration key
+account browsers password_reset          one's own password, and where one is signed in; S02: a forgotten one
 connect asked_scopes log_out             S17, S20: an app sends somebody here to allow it, or to sign out
 connected_apps   S16: the apps that a company connected
 apps app_form app_detail app_secret      S18: the apps that a company makes

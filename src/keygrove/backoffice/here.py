@@ -18,6 +18,10 @@ _ROLES = {"admin": "Admin", "auditor": "Auditor"}
 # What was just done, said after the redirect. Only the code travels in the address.
 _DONE = {
     "signed-out": "You are signed out.",
+    "signed-out-there": "That browser is signed out.",
+    "signed-out-elsewhere": "You are signed out everywhere else.",
+    "password-changed": "Your password is changed. You are signed out everywhere else.",
+    "password-reset": "Your password is changed. Sign in with the new one.",
     "renamed": "The name is changed.",
     "permissions": "The permissions are changed. New tokens follow at once.",
     "unchanged": "Nothing was changed.",

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from keygrove.backoffice import (
+    account,
     app_detail,
     app_form,
     app_secret,
@@ -17,6 +18,7 @@ from keygrove.backoffice import (
     key_remove,
     keys,
     log_out,
+    password_reset,
     setup,
     sign_in,
 )
@@ -42,6 +44,9 @@ def routes() -> list[BaseRoute]:
         _route("/", get=start),
         _route("/sign-in", get=sign_in.sign_in_page, post=sign_in.sign_in_now),
         _route("/sign-out", get=sign_in.sign_out_page, post=sign_in.sign_out_now),
+        _route("/account", get=account.account_page, post=account.change_password_now),
+        _route("/account/sign-out", post=account.sign_out_now),
+        _route("/reset-password", get=password_reset.reset_page, post=password_reset.reset_now),
         _route("/setup", get=setup.setup_page, post=setup.setup_now),
         _route("/oauth2/auth", get=connect.authorize_page, post=connect.authorize_page),
         _route("/oauth2/auth/continue", post=connect.continue_now),

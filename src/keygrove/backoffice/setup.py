@@ -15,6 +15,7 @@ from keygrove.web.forms import Form, read_form
 from keygrove.web.visits import address, begin, management
 
 _LABELS = {"name": "Your name", "password": "Password"}
+PASSWORD_HINT = f"At least {MIN_CHARACTERS} characters of any kind. A phrase is easy to remember."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, .
         values=entered,
         faults=listed(faults, labels=_LABELS),
         errors=by_field(faults),
-        password_hint=f"At least {MIN_CHARACTERS} characters of any kind. A phrase is easy to remember.",
+        password_hint=PASSWORD_HINT,
     )
     return remembered(response, request, visitor)
 

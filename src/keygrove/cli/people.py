@@ -114,6 +114,27 @@ def set_password(person: Named, password_stdin: PasswordStdin = False, as_json: 
     show(as_json, value, text)
 
 
+@commands.command("reset-link")
+def reset_link(person: Named, as_json: Json = False) -> None:
+    """Print a link with which a person chooses another password.
+
+    It is good once, for 30 minutes. Their sessions end when it is used.
+    """
+
+    async def make(m: "Management") -> "tuple[Person, str, str | None]":
+        from keygrove.management import password_reset, people
+
+        found = await people.named(m, person)
+        token = await password_reset.new_link(m, found.id)
+        url = f"{m.issuer}/reset-password?token={token.reveal()}"
+        return found, url, time_text(m.now() + password_reset.LINK_LIFE_S)
+
+    found, url, expires_at = with_management(make, create=False)
+    value = {**_account(found), "url": url, "expires_at": expires_at}
+    note = f"Good once, until {expires_at}. Give it to {found.email} and to nobody else."
+    show(as_json, value, f"{url}\n\n{note}")
+
+
 def value_of(person: "Person", company_id: str, role: str) -> dict[str, Any]:
     """A member of a company as JSON has it."""
     return {**_account(person), "company_id": company_id, "role": role}

@@ -8,10 +8,13 @@ apps             apps that other companies connect: registered, reviewed, suspen
 app_details      what their makers say about them, checked
 app_keys         the keys of an app that signs
 connected_apps   the apps that a company has connected, and disconnects
+missed_sign_outs of which an app was not told
 api_credentials  with which an API may ask about tokens
 companies        the customers
 people           accounts and roles
 sign_in          sessions, the recent-sign-in check, throttling
+account          one's own password, and where one is signed in
+password_reset   the one-time link for who forgot it
 setup            the one-time link of the first run
 signing_keys     the issuer's keys: made, rotated, revoked, opened from the vault
 usage            what keys do, in days
