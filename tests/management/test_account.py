@@ -157,6 +157,14 @@ async def test_l14_one_ends_ones_own_sessions_only(m: Management, journal: Journ
     assert [line["target_id"] for line in journal.lines("person.sign_out")] == [ANA.id]
 
 
+async def test_a_session_that_another_one_took_the_place_of(m: Management) -> None:
+    """Who signed in again in that browser meanwhile is signed out of it too."""
+    here, there, again = await enter(m), await enter(m), await enter(m)
+    await sign_in.change_over(m, there.session, again.session, **WHO)
+    await account.sign_out_of(m, here.session, there.session.sid or "", **WHO)
+    assert [await is_open(m, each) for each in (here, again)] == [True, False]
+
+
 async def test_one_signs_out_everywhere_else(m: Management, journal: Journal) -> None:
     """Here one stays."""
     here, there, beas = await enter(m), await enter(m), await enter(m, BEA.email)

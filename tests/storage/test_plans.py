@@ -49,6 +49,7 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "grants.revoke": lambda tx: grants.revoke(tx, "g", at_s=0),
     "grants.revoke_of_app": lambda tx: grants.revoke_of_app(tx, "c", "o", at_s=0),
     "grants.revoke_of_person": lambda tx: grants.revoke_of_person(tx, "p", at_s=0),
+    "sessions.forget": lambda tx: sessions.forget(tx, before_s=1, at_s=2),
     "logout_notices.add": lambda tx: logout_notices.add(tx, "s", at_s=0),
     "logout_notices.due_of": lambda tx: logout_notices.due_of(tx, "c", now_s=0, limit=2),
     "logout_notices.leave_alone": lambda tx: logout_notices.leave_alone(tx, APP.client_id, until_s=1),
@@ -96,7 +97,7 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.open_of": lambda tx: sessions.open_of(
         tx, "p", first="d", begun_after_s=0, seen_after_s=0, limit=9
     ),
-    "sessions.digest_of": lambda tx: sessions.digest_of(tx, "s", "p"),
+    "sessions.is_of": lambda tx: sessions.is_of(tx, "s", "p"),
     "sessions.renew": lambda tx: sessions.renew(tx, "d", "e", at_s=0),
     "sessions.forget_failures": lambda tx: sessions.forget_failures(tx, "a"),
     "reset_links.account_of": lambda tx: reset_links.account_of(tx, "d", now_s=0),

@@ -43,16 +43,17 @@ async def signed_in(m: Management, session: Session) -> SignedIn:
 
 
 async def sign_out_of(m: Management, session: Session, sid: str, *, address: str, request_id: str) -> None:
-    """End another session of the person, or this one. One that had ended stays as it is.
+    """End a session of the person, or the one that took its place. What had ended stays as it is.
 
     Raises NotFound for a session of nobody or of somebody else.
     """
     actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
     async with m.database.transaction() as tx:
-        digest = await sessions.digest_of(tx, sid, person_id)
-        if digest is None:
+        if not await sessions.is_of(tx, sid, person_id):
             raise NotFound("There is no such session.")
-        if await sessions.end(tx, digest, at_s=m.now()):
+        # Who signed in again in that browser since the page was made has another one.
+        stored = await sessions.by_sid(tx, sid)
+        if stored is not None and await sessions.end(tx, stored.digest, at_s=m.now()):
             await record(tx, m, actor, "person.sign_out", target_id=person_id)
 
 

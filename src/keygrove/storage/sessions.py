@@ -122,12 +122,10 @@ async def open_of(
     ]
 
 
-async def digest_of(tx: Transaction, sid: str, person_id: str) -> str | None:
-    """The digest of a person's session of that name, ended or not; None when they have none."""
-    row = await tx.one(
-        "select session_digest from sessions where sid = $1 and person_id = $2", sid, person_id
-    )
-    return None if row is None else str(row["session_digest"])
+async def is_of(tx: Transaction, sid: str, person_id: str) -> bool:
+    """Whether a session of that name is a person's, ended or not."""
+    sql = "select 1 as one from sessions where sid = $1 and person_id = $2"
+    return await tx.one(sql, sid, person_id) is not None
 
 
 async def touch(tx: Transaction, digest: str, *, seen_at_s: int) -> None:
@@ -314,15 +312,25 @@ async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
     return await tx.run("delete from sign_in_attempts where at_s < $1", before_s)
 
 
-async def forget(tx: Transaction, *, before_s: int) -> int:
+async def forget(tx: Transaction, *, before_s: int, at_s: int) -> int:
     """Delete sessions that began before: they have ended, or are too old to be used.
 
-    Not those with grants whose place another one has that is open: their apps are told when it ends.
+    One that nobody ended ends now, and it is noted which apps are to be told. Not deleted are those with
+    grants whose place another one has that is open: their apps are told when it ends.
     """
+    aged = await tx.all(
+        """
+        select session_digest from sessions where created_at_s < $1 and ended_at_s is null
+        order by created_at_s, session_digest
+        """,
+        before_s,
+    )
+    for row in aged:
+        await end(tx, row["session_digest"], at_s=at_s)
     return await tx.run(
         """
         delete from sessions
-        where created_at_s < $1
+        where created_at_s < $1 and ended_at_s is not null
           and not (exists (select 1 from sessions later
                            where later.sid = sessions.succeeded_by and later.ended_at_s is null)
                    and exists (select 1 from grants where grants.sid = sessions.sid))
