@@ -15,9 +15,9 @@ from keygrove.management import people, retention, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.management.missed_sign_outs import missed_sign_outs
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from keygrove.storage import apps
+from keygrove.storage import apps, sessions
 from management.conftest import NOW, Clock, Journal
-from storage.granted import ANA, APP, add_grant, code_of
+from storage.granted import ANA, APP, add_grant, add_session, code_of
 from stores import Store
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +111,33 @@ async def test_the_apps_of_the_longest_session_are_known_at_its_end(
     await end(house)
     await go_round(courier)
     assert len(world.sent) == 1
+
+
+async def test_a_session_that_nobody_ended_ends_when_it_is_forgotten(
+    house: House, courier: Courier, world: World, clock: Clock, store: Store
+) -> None:
+    """Its apps are told then, once, and those of the session whose place it took."""
+    clock.pass_by(10)
+    await add_session(house.database, "sid2", at_s=int(clock()))
+    await add_grant(house.database, code_of("g2", session_id="sid2"), created_at_s=int(clock()))
+    async with house.database.transaction() as tx:
+        assert await sessions.succeed(tx, "session sid1", by_sid="sid2", at_s=int(clock()))
+    clock.pass_by(retention.SESSIONS_KEPT_S)
+    await retention.forget(house.management, RefreshPolicy())
+    await go_round(courier)
+    assert world.sent == []
+    clock.pass_by(1)
+    # Every worker forgets.
+    await asyncio.gather(*(retention.forget(house.management, RefreshPolicy()) for _ in range(3)))
+    assert store.query("select sid from sessions") == []
+    await go_round(courier)
+    await retention.forget(house.management, RefreshPolicy())
+    await go_round(courier)
+    keys = house.keyring().public_keys(int(clock()))
+    told = [
+        verify(token, keys, algorithms={"RS256"}, types=("logout+jwt",))["sid"] for _, token in world.sent
+    ]
+    assert sorted(map(str, told)) == ["sid1", "sid2"]
 
 
 async def test_what_is_forgotten_is_counted(

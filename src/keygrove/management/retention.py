@@ -19,13 +19,14 @@ log = logging.getLogger("keygrove.logout")
 async def forget(m: Management, refresh: RefreshPolicy) -> None:
     """Delete ended sessions, old sign-in attempts, expired links and notes of forms long sent.
 
+    A session that nobody ended within its life and a day ends, and apps that know of it will be told.
     And grants that can give nothing any more, by the lives of their refresh tokens; but with a session that
     is open its grants stay, and the sessions whose place it took with theirs. What people allow apps stays,
     and so does the journal. Raises DatabaseUnavailable.
     """
     now = m.now()
     async with m.database.transaction() as tx:
-        await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S)
+        await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S, at_s=now)
         await sessions.forget_attempts(tx, before_s=now - ATTEMPTS_KEPT_S)
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
         await reset_links.forget(tx, before_s=now - _DAY_S)
