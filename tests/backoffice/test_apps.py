@@ -147,6 +147,8 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     for reason, attempts in (("it answered 400", 1), ("it could not be reached", 4)):
         site.manage(partial(not_told, app=app, reason=reason, attempts=attempts))
     visitor.go(url)
+    # It has a logo, which no page of ours has a browser fetch.
+    expect(page.locator(".head__title .face")).to_have_text("W")
     lines = page.get_by_role("region", name="Sign-outs it was not told of").get_by_role("listitem")
     expect(lines).to_have_text([re.compile("Tried 4 times: it could not"), re.compile("It answered 400")])
     visitor.inspect("app-live")
