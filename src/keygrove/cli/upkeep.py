@@ -39,7 +39,7 @@ def migrate(as_json: Json = False) -> None:
 
 
 def setup_link(as_json: Json = False) -> None:
-    """Print a link that makes a company and the first account, its admin's.
+    """Print a link that makes a company and its admin.
 
     It is good once, for 30 minutes, as long as nobody can sign in. `keygrove person create` adds people to a
     company that is there already.
