@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from clocks import Clock
 from databases import Databases
+from recorded import Journal
 from running import Key, RunningServer, running_server
 from stores import KINDS, SqliteStore, Store
 
@@ -36,6 +38,24 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 def store(database_kind: str, databases: Databases, tmp_path: Path) -> Store:
     """An empty database of each kind."""
     return SqliteStore(databases.file(tmp_path)) if database_kind == "sqlite" else databases.kept_postgres()
+
+
+@pytest.fixture
+def journal(store: Store) -> Journal:
+    """What has been recorded in the store."""
+    return Journal(store)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of a Keygrove in this process."""
+    return Clock()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop we run on."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from yardstick import in_time
 LIMIT_S = 1.0
 # What a person or program could sign in, ask for tokens or call an API with.
 _CREDENTIAL = re.compile(
-    r"kg_(?:sk|se|su|co|rt)_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]{8,}\.|-----BEGIN|\$argon2", re.ASCII
+    r"kg_(?:sk|se|su|co|rt|rp)_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]{8,}\.|-----BEGIN|\$argon2", re.ASCII
 )
 _INSIDES = re.compile(
     r"Traceback \(most recent|File \\?\"[^\"]*\.py|\bsqlite3?\.|UNIQUE constraint|no such (?:table|column)"

@@ -6,24 +6,12 @@ from pathlib import Path
 import pytest
 
 from backchannel.told import World
+from clocks import NOW, Clock
 from keygrove.config.loading import load
 from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.house import House, open_house, prepare
-from management.conftest import NOW, Clock, Journal
 from storage.granted import add_companies_people_and_apps, add_grant, add_session
 from stores import Store
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop we run on."""
-    return "asyncio"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The platform's clock."""
-    return Clock()
 
 
 @pytest.fixture
@@ -56,9 +44,3 @@ async def courier(house: House, world: World) -> Courier:
     await add_grant(house.database, created_at_s=int(NOW))
     await add_session(house.database, "sid1", at_s=int(NOW))
     return Courier(house.server, world.send)
-
-
-@pytest.fixture
-def journal(store: Store) -> Journal:
-    """What has been recorded."""
-    return Journal(store)

@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 
 from backchannel.told import World, end, go_round, left
+from clocks import NOW, Clock
 from keygrove.crypto.jose import verify
 from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.endpoints.signer import Signer
@@ -16,7 +17,7 @@ from keygrove.management.context import OPERATOR
 from keygrove.management.missed_sign_outs import missed_sign_outs
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from keygrove.storage import apps, sessions
-from management.conftest import NOW, Clock, Journal
+from recorded import Journal
 from storage.granted import ANA, APP, add_grant, add_session, code_of
 from stores import Store
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from clocks import NOW
 from keygrove.endpoints.authorization import Answered, Attempt, authorize
 from keygrove.house import House
 from keygrove.protocol.consent import Consent, Interaction, SignedIn
@@ -12,7 +13,6 @@ from keygrove.protocol.message import Request
 from keygrove.protocol.response_mode import Redirection
 from keygrove.protocol.scope import Scope
 from keygrove.storage import apps, consents, journal, sessions
-from management.conftest import NOW
 from running import AUDIENCE
 from storage.granted import ACME, ANA, APP, add_companies_people_and_apps, add_session
 

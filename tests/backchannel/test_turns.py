@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from backchannel.told import World, end, go_round, left
+from clocks import NOW, Clock
 from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.house import House
 from keygrove.storage import apps
-from management.conftest import NOW, Clock
 from storage.granted import ANA, APP, add_grant, add_session, code_of
 from stores import Store
 

@@ -5,10 +5,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from clocks import NOW
 from keygrove.endpoints.backchannel_logout import Courier, NotReached
 from keygrove.house import House
 from keygrove.storage import sessions
-from management.conftest import NOW
 from stores import Store
 
 

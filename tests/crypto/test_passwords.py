@@ -13,12 +13,6 @@ from keygrove.crypto.passwords import MAX_BYTES, Passwords, PasswordTooLong, Too
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop we run on."""
-    return "asyncio"
-
-
 pytestmark = pytest.mark.anyio
 
 

@@ -46,12 +46,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop we run on."""
-    return "asyncio"
-
-
-@pytest.fixture
 async def database(store: Store, anyio_backend: str) -> AsyncIterator[Database]:
     """A database that knows one client."""
     opened = await store.open()

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import Clock
 from keygrove.crypto.passwords import Passwords
 from keygrove.management import account, people, sign_in
 from keygrove.management.account import MOST_LISTED
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound, Throttled
 from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, NewSession
-from management.conftest import Clock, Journal
+from recorded import Journal
 from storage.granted import ANA, BEA, add_companies_people_and_apps, add_grant, add_session, code_of
 from stores import Store
 

@@ -5,8 +5,8 @@ import pytest
 from keygrove.management import api_credentials
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import NotFound
-from management.conftest import Journal
 from management.keys import refused
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 AUDIENCE = "https://api.understory.io"

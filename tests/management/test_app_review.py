@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import Clock
 from keygrove.management import app_review, apps
 from keygrove.management.app_details import revision_of
 from keygrove.management.apps import App
@@ -13,8 +14,9 @@ from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound
 from keygrove.storage import clients
 from management.apps import WAVES, approved, live_app, registered
-from management.conftest import ANA, Clock, Journal
+from management.conftest import ANA
 from management.keys import refused
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 

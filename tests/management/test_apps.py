@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from clocks import Clock
 from keygrove.management import app_review, apps, integrations
 from keygrove.management.app_details import revision_of
 from keygrove.management.apps import APP_LIMIT, App, ChangedMeanwhile
@@ -19,8 +20,9 @@ from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Forbidden, NotFound
 from keygrove.storage import clients
 from management.apps import CALLBACK, WAVES, approved, live_app, registered
-from management.conftest import ANA, AUDITOR, Clock, Journal
+from management.conftest import ANA, AUDITOR
 from management.keys import make, refused
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 Change = Callable[[Management, Actor, str, str], Awaitable[object]]

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import NOW
 from keygrove.management import companies, integrations
 from keygrove.management.companies import Company, slug_of
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound
-from management.conftest import ANA, NOW, Journal
+from management.conftest import ANA
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 

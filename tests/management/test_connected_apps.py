@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.crypto.secrets import new_event_id
 from keygrove.management import app_review, connected_apps
 from keygrove.management.companies import Company
@@ -12,7 +13,8 @@ from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Forbidden, NotFound
 from keygrove.storage import grants, journal
 from management.apps import connected, live_app
-from management.conftest import ANA, AUDITOR, NOW, Clock, Journal
+from management.conftest import ANA, AUDITOR
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 _MOMENTS = itertools.count(1)

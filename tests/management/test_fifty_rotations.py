@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from clocks import Clock
 from keygrove.crypto.jose import PublicKeys, verify
 from keygrove.crypto.vault import Vault
 from keygrove.endpoints.budget import FailureBudget
@@ -28,7 +29,6 @@ from keygrove.protocol.metadata import JWKS_PATH
 from keygrove.protocol.token import Policy
 from keygrove.sdk.resource_server import ResourceServer
 from keygrove.sdk.steps import HttpAnswer, HttpRequest
-from management.conftest import Clock
 
 VAULT = Vault(b"m" * 32)
 AUDIENCE, LIFE_S, STEP_S, LAG_S = "https://api.understory.io", 3600, 870, 15

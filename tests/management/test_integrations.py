@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import NOW
 from keygrove.crypto.secrets import is_whole
 from keygrove.management import integrations
 from keygrove.management.catalogue import SAMPLE, ApiListing, Catalogue, Permission
@@ -16,8 +17,9 @@ from keygrove.management.creations import FormUsed
 from keygrove.management.errors import Invalid, NotFound
 from keygrove.management.integrations import IntegrationKey, NewKey
 from keygrove.storage import clients
-from management.conftest import ANA, NOW, Journal
+from management.conftest import ANA
 from management.keys import make, refused
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 

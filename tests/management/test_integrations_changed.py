@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.management import companies, integrations
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Forbidden, NotFound
 from keygrove.storage import clients
-from management.conftest import ANA, AUDITOR, NOW, Clock, Journal
+from management.conftest import ANA, AUDITOR
 from management.keys import make, refused
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from keygrove.management import sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import Management
 from keygrove.management.errors import Invalid, Throttled
-from management.conftest import Journal
+from recorded import Journal
 
 pytestmark = pytest.mark.anyio
 TYPED = "a-Clearing-in-a-Forest"

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from clocks import Clock
 from keygrove.management import password_reset, people, retention, sign_in
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, LinkExpired, NotFound, Throttled
 from keygrove.management.password_reset import LINK_LIFE_S
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from management.conftest import Clock, Journal
+from recorded import Journal
 from storage.granted import ANA, add_companies_people_and_apps, add_grant, code_of
 from stores import Store
 

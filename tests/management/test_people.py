@@ -2,13 +2,14 @@
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.management import companies, people, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, NotFound
 from keygrove.management.people import Member, Person
 from keygrove.storage import grants
-from management.conftest import NOW, Clock, Journal
+from recorded import Journal
 from storage.granted import ANA, BEA, add_companies_people_and_apps, add_grant, code_of
 
 PASSWORD = "a clearing in a forest"

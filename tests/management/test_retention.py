@@ -2,12 +2,13 @@
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.management import integrations, retention, setup, sign_in
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Management
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
 from keygrove.storage import grants, sessions
-from management.conftest import NOW, Clock, Journal
+from recorded import Journal
 from storage.granted import add_companies_people_and_apps, add_grant, add_session, code_of
 from stores import Store
 

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from clocks import Clock
 from keygrove.crypto.secrets import Secret
 from keygrove.management import companies, people, setup, sign_in
 from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import Invalid, LinkExpired, NotFound
 from keygrove.management.sign_in import NewSession
-from management.conftest import Clock, Journal
+from recorded import Journal
 
 PASSWORD = "a clearing in a forest"
 pytestmark = pytest.mark.anyio

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.crypto.passwords import Passwords
 from keygrove.management import companies, people, retention, sign_in
 from keygrove.management.companies import Company
@@ -13,7 +14,7 @@ from keygrove.management.errors import Invalid, Throttled
 from keygrove.management.people import Person
 from keygrove.management.sign_in import NewSession, Session
 from keygrove.protocol.grants.refresh_token import RefreshPolicy
-from management.conftest import NOW, Clock, Journal
+from recorded import Journal
 from stores import Store
 
 EMAIL, PASSWORD = "Ana@acme.example", "a clearing in a forest"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from clocks import NOW, Clock
 from keygrove.crypto.jose import SigningKey
 from keygrove.crypto.vault import MasterKeyError, Vault
 from keygrove.management import signing_keys
@@ -25,7 +26,7 @@ from keygrove.management.signing_keys import (
     rotate,
     rotate_when_due,
 )
-from management.conftest import NOW, Clock, Journal
+from recorded import Journal
 from stores import Store
 
 VAULT = Vault(b"m" * 32)

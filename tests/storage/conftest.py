@@ -11,12 +11,6 @@ from stores import PostgresStore, SqliteStore, Store
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop we run on."""
-    return "asyncio"
-
-
-@pytest.fixture
 def postgres_url(databases: Databases) -> str:
     """A PostgreSQL database with its tables and no rows."""
     return databases.kept_postgres().url

@@ -14,12 +14,6 @@ from keygrove.upkeep import Duty, run_duties
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop we run on."""
-    return "asyncio"
-
-
 async def run_until(done: Callable[[], bool], *duties: Duty) -> None:
     """Run duties until something is so, then stop them as a server that shuts down does."""
     stop = asyncio.Event()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clocks import Clock
 from keygrove.config.loading import load
 from keygrove.house import House, open_house, prepare
 from keygrove.management import companies, people, sign_in
@@ -21,17 +22,6 @@ from stores import Store
 EMAIL = "ana@example.com"
 START_S = 1_800_000_000
 YEARS_S = 10 * 365 * 86_400
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that stands still until it is set."""
-
-    at_s: float = START_S
-
-    def __call__(self) -> float:
-        """Epoch seconds."""
-        return self.at_s
 
 
 @dataclass(slots=True)
@@ -57,7 +47,7 @@ def desk(tmp_path: Path, store: Store) -> Iterator[Desk]:
     """A database with Ana, at START_S."""
     environ = {"KEYGROVE_DATA_DIR": str(tmp_path / "data"), "KEYGROVE_DATABASE": store.url}
     config = load(environ=environ, folder=tmp_path)
-    clock = Clock()
+    clock = Clock(START_S)
     with asyncio.Runner() as loop:
         loop.run(prepare(config))
         house = loop.run(open_house(config, clock=clock))
@@ -78,11 +68,11 @@ async def latest(desk: Desk, target_id: str) -> Event:
 def test_l13_a_session_ends_when_it_is_not_used(desk: Desk) -> None:
     """Two hours after its last use, to the second; every use begins them anew."""
     token = desk.sign_in()
-    desk.clock.at_s += IDLE_S - 1
+    desk.clock.time += IDLE_S - 1
     assert desk.session(token) is not None
-    desk.clock.at_s += IDLE_S - 1
+    desk.clock.time += IDLE_S - 1
     assert desk.session(token) is not None
-    desk.clock.at_s += IDLE_S
+    desk.clock.time += IDLE_S
     assert desk.session(token) is None
 
 
@@ -91,7 +81,7 @@ def test_l13_a_session_ends_however_much_it_is_used(desk: Desk) -> None:
     token = desk.sign_in()
     for _ in range(ABSOLUTE_S // 3600):
         assert desk.session(token) is not None
-        desk.clock.at_s += 3600
+        desk.clock.time += 3600
     assert desk.session(token) is None
 
 
@@ -99,7 +89,7 @@ def test_l13_a_session_ends_however_much_it_is_used(desk: Desk) -> None:
 def test_l13_a_small_step_of_the_clock_signs_nobody_out(desk: Desk, step_s: float) -> None:
     """No mass sign-out, and no crash on a time that runs backwards."""
     token = desk.sign_in()
-    desk.clock.at_s += step_s
+    desk.clock.time += step_s
     session = desk.session(token)
     assert session is not None
     assert desk.sign_in() != token
@@ -108,7 +98,7 @@ def test_l13_a_small_step_of_the_clock_signs_nobody_out(desk: Desk, step_s: floa
 def test_l13_after_ten_years_nobody_is_signed_in(desk: Desk) -> None:
     """And whoever signs in then can work, also after 2038."""
     token = desk.sign_in()
-    desk.clock.at_s += 2 * YEARS_S
+    desk.clock.time += 2 * YEARS_S
     assert desk.session(token) is None
     assert desk.session(desk.sign_in()) is not None
 
@@ -119,18 +109,18 @@ def test_l13_what_ended_stays_ended_when_the_clock_is_set_back(desk: Desk) -> No
     session = desk.session(token)
     assert session is not None
     desk.loop.run(sign_in.sign_out(desk.house.management, session, address="", request_id=""))
-    desk.clock.at_s -= 3600
+    desk.clock.time -= 3600
     assert desk.session(token) is None
 
 
 def test_l13_recent_sign_in_lasts_ten_minutes(desk: Desk) -> None:
     """Afterwards changes ask for the password again; the right one counts for ten more."""
     token = desk.sign_in()
-    desk.clock.at_s += RECENT_S - 1
+    desk.clock.time += RECENT_S - 1
     session = desk.session(token)
     assert session is not None
     assert session.is_recent(int(desk.clock()))
-    desk.clock.at_s += 1
+    desk.clock.time += 1
     assert not session.is_recent(int(desk.clock()))
     m = desk.house.management
     with pytest.raises(Invalid):
@@ -153,11 +143,11 @@ def test_l07_the_wait_grows_and_ends(desk: Desk) -> None:
         with pytest.raises(Throttled) as refused:
             desk.sign_in(address=f"10.0.2.{number}")
         waits.append(refused.value.retry_at_s - int(desk.clock()))
-        desk.clock.at_s = refused.value.retry_at_s
+        desk.clock.time = refused.value.retry_at_s
         with pytest.raises(Invalid):
             desk.sign_in("wrong password", address=f"10.0.2.{number}")
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    desk.clock.at_s += 60
+    desk.clock.time += 60
     assert desk.session(desk.sign_in()) is not None
     with pytest.raises(Invalid):
         desk.sign_in("wrong password")
