@@ -13,10 +13,8 @@ from clients.tls_front import Certificate, Front, https_front, make_certificate
 from keygrove.management import apps
 from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR
-from keygrove.protocol.scope import Scope
 from ports import free_port
 from running import AUDIENCE, RunningServer, running_server
-from web.apps import new_app
 
 KEY_SCOPE = "openid marketing.read"
 PERMISSIONS = ("marketing.read", "profile", "email")
@@ -33,16 +31,20 @@ class Site:
     certificate: Certificate
     key: Registration
 
-    def new_app(self, name: str, *, public: bool = False) -> Registration:
-        """A live app of the first company. It may ask for APP_SCOPE, and must use PKCE."""
+    def new_app(self, name: str, *, public: bool = False, signs: bool = False) -> Registration:
+        """A live app of the first company. It may ask for APP_SCOPE, and must use PKCE.
+
+        One that `signs` has a key in the place of a secret.
+        """
         home = f"https://localhost:{free_port()}"
-        redirect_uri = f"{home}/callback"
+        key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True) if signs else None
         details = AppDetails(
             name=name,
             permissions=PERMISSIONS,
             reasons={"marketing.read": "To send your newsletter."},
-            redirect_uris=(redirect_uri,),
+            redirect_uris=(f"{home}/callback",),
             post_logout_redirect_uris=(f"{home}/bye",),
+            jwks=json.dumps({"keys": [key.as_dict(private=False)]}) if key else "",
         )
         company_id = self.server.company_id
         made = self.server.manage(
@@ -53,28 +55,8 @@ class Site:
             client_id=made.app.client_id,
             client_secret=made.client_secret.reveal() if made.client_secret else "",
             scope=APP_SCOPE,
-            redirect_uri=redirect_uri,
-        )
-
-    def new_app_that_signs(self, name: str) -> Registration:
-        """The same, without a secret: it has a key."""
-        key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"})
-        key.ensure_kid()
-        redirect_uri = f"https://localhost:{free_port()}/callback"
-        made = new_app(
-            self.server,
-            name=name,
-            scope=Scope.of(PERMISSIONS),
-            redirect_uris=(redirect_uri,),
-            jwks=json.dumps({"keys": [key.as_dict(private=False)]}),
-        )
-        return Registration(
-            issuer=self.issuer,
-            client_id=made.app.client_id,
-            client_secret="",
-            scope=APP_SCOPE,
-            redirect_uri=redirect_uri,
-            private_jwk=json.dumps(key.as_dict(private=True)),
+            redirect_uri=details.redirect_uris[0],
+            private_jwk=json.dumps(key.as_dict(private=True)) if key else "",
         )
 
 

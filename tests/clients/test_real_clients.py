@@ -92,7 +92,7 @@ def test_a_client_proves_itself_by_signing(client: RealClient, site: Site) -> No
     """`private_key_jwt` (RFC 7523 §2.2), for the code and for the refresh token."""
     email = f"{next(site.server.names)}@acme.example"
     person = site.server.new_person(email)
-    told = site.new_app_that_signs(f"{client.name}, signing")
+    told = site.new_app(f"{client.name}, signing", signs=True)
     outcome, _ = connect(client, site, email, told)
     assert (outcome.id_token_subject, outcome.userinfo_subject) == (person.id, person.id)
     assert outcome.renewed_access_token is not None
