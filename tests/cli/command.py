@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import warm
+
 KEYGROVE = [sys.executable, "-m", "keygrove.cli.main"]
 
 
@@ -28,32 +30,14 @@ class Shell:
 
     def run(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
-            [*KEYGROVE, *arguments],
-            cwd=self.folder,
-            env=self.environ,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return warm.run(arguments, environ=self.environ, folder=self.folder, text=text)
 
     def on_a_terminal(self, answer: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command whose standard input is a terminal on which somebody types an answer."""
         here, there = pty.openpty()
         try:
             os.write(here, f"{answer}\n".encode())
-            return subprocess.run(
-                [*KEYGROVE, *arguments],
-                cwd=self.folder,
-                env=self.environ,
-                stdin=there,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            return warm.run(arguments, environ=self.environ, folder=self.folder, stdin=there)
         finally:
             os.close(here)
             os.close(there)
