@@ -19,6 +19,15 @@ KEYGROVE = (ONE_KEY, MANY_KEYS, MOST_KEYS, POSTGRES_ONE_KEY, POSTGRES, ES256)
 Get = Callable[[Measured], float]
 
 
+@dataclass(frozen=True, slots=True)
+class Verifying:
+    """Raw RSA-2048 verification; the SDK's of tokens that are new to it; the SDK's of one again and again."""
+
+    bare: Rate
+    new: Rate
+    again: Rate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """Under which the figures hold. `repeated` counts loads made anew because an answer was no success."""
@@ -45,13 +54,13 @@ class Results:
     """Everything measured, each part a sequence of rounds.
 
     `rounds` by the server's name; `nodes` by how many there are; `curves` by name and number of clients;
-    `verifying` the raw rate and the SDK's. Memory in MiB, times in seconds.
+    `verifying` the raw rate and the SDK's two. Memory in MiB, times in seconds.
     """
 
     rounds: Sequence[Mapping[str, Measured]]
     nodes: Sequence[Mapping[int, Measured]]
     curves: Sequence[Mapping[tuple[str, int], Measured]]
-    verifying: Sequence[tuple[Rate, Rate]]
+    verifying: Sequence[Verifying]
     memory_mib: Mapping[str, float]
     first_start_s: float
     later_starts_s: Sequence[float]
@@ -73,11 +82,11 @@ class Results:
             median(ours.cpu_ratio / theirs.cpu_ratio for ours, theirs in pairs),
         )
 
-    def sdk(self) -> tuple[float, float]:
-        """How the SDK's verification compares with the raw one, by rate and by processor time."""
+    def sdk(self, get: Callable[[Verifying], Rate]) -> tuple[float, float]:
+        """How one of the SDK's figures compares with raw verification, by rate and by processor time."""
         return (
-            median(ours.per_second / bare.per_second for bare, ours in self.verifying),
-            median(bare.cpu_us / ours.cpu_us for bare, ours in self.verifying),
+            median(get(seen).per_second / seen.bare.per_second for seen in self.verifying),
+            median(seen.bare.cpu_us / get(seen).cpu_us for seen in self.verifying),
         )
 
     def of_nodes(self, count: int, get: Get) -> float:

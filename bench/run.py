@@ -19,8 +19,7 @@ from pathlib import Path
 from bench import database, machine, report, results, scaling, servers, verifying
 from bench.load import LoadFailed
 from bench.measuring import Measured, Stopwatch
-from bench.raw import Rate
-from bench.results import MANY_KEYS, ONE_KEY, POSTGRES, Conditions, Results
+from bench.results import MANY_KEYS, ONE_KEY, POSTGRES, Conditions, Results, Verifying
 from bench.servers import Place, Plan, Server
 
 HERE = Path(__file__).parent
@@ -110,9 +109,7 @@ class Bench:
         ]
         return plans, first_start_s
 
-    def _rounds(
-        self, running: Sequence[Server]
-    ) -> tuple[list[Mapping[str, Measured]], list[tuple[Rate, Rate]]]:
+    def _rounds(self, running: Sequence[Server]) -> tuple[list[Mapping[str, Measured]], list[Verifying]]:
         """Every server in turn, then the SDK; so many rounds."""
         stopwatch = Stopwatch(self.options.seconds)
         rounds: list[Mapping[str, Measured]] = []

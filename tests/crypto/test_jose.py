@@ -222,6 +222,26 @@ def test_an_unknown_key_is_told_apart(key: SigningKey, next_key: SigningKey) -> 
         read(sign(next_key), key)
 
 
+def test_a_token_that_passed_is_judged_again_by_other_measures(key: SigningKey, next_key: SigningKey) -> None:
+    """What is remembered holds for the same token, keys, algorithms and types, and nobody can change it."""
+    published, token = PublicKeys.parse(Keyring((key,)).jwks(0)), sign(key)
+    for _ in range(2):
+        claims = verify(token, published, algorithms=["RS256"], types=["at+jwt"])
+        assert claims == CLAIMS
+        claims["scope"] = "everything"
+    with pytest.raises(UnknownKey):
+        verify(token, PublicKeys.parse(Keyring((next_key,)).jwks(0)), algorithms=["RS256"], types=["at+jwt"])
+    with pytest.raises(InvalidToken, match="algorithm"):
+        verify(token, published, algorithms=["ES256"], types=["at+jwt"])
+    with pytest.raises(InvalidToken, match="type"):
+        verify(token, published, algorithms=["RS256"], types=["JWT"])
+    signed, _, signature = token.rpartition(".")
+    other = f"{signed}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+    for _ in range(2):
+        with pytest.raises(InvalidToken, match="signature"):
+            verify(other, published, algorithms=["RS256"], types=["at+jwt"])
+
+
 @pytest.mark.parametrize(
     "document", [None, [], "keys", {}, {"keys": None}, {"keys": {}}, {"keys": [{}] * 65}]
 )

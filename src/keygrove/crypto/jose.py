@@ -234,10 +234,22 @@ def verify(
         raise ValueError(f"the algorithms must be among {sorted(SUPPORTED_ALGORITHMS)}")
     if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("the token is malformed")
+    return _claims(_signed_content(token, keys, frozenset(algorithms), tuple(types)))
+
+
+@lru_cache(maxsize=1024)
+def _signed_content(
+    token: str, keys: PublicKeys, algorithms: frozenset[str], types: tuple[str | None, ...]
+) -> bytes:
+    """The octets of a token's claims, if its header is good and its signature genuine. Raises as `verify`.
+
+    An API sees one token many times in its hour. What passed is not calculated again for the same set of
+    keys; what was refused is not remembered.
+    """
     try:
         signed, _, signature = token.encode("ascii").rpartition(b".")
         header, _, payload = signed.partition(b".")
-        key = _key_for(header, keys, frozenset(algorithms), tuple(types))
+        key = _key_for(header, keys, algorithms, types)
         algorithm = _REGISTRY.get_alg(_ALGORITHM_OF[key.key_type])
         genuine = algorithm.verify(signed, urlsafe_b64decode(signature), key)
         content = urlsafe_b64decode(payload)
@@ -245,7 +257,7 @@ def verify(
         raise InvalidToken("the token is malformed") from error
     if not genuine:
         raise InvalidToken("the signature does not match")
-    return _claims(content)
+    return content
 
 
 @lru_cache(maxsize=256)
