@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from keygrove.cli import workers
+
 PROGRAM = """
 import os, signal, sys, time
 from keygrove.cli.workers import Supervisor, listen
@@ -34,6 +36,19 @@ def run(work: str, *signals: signal.Signals, after_s: float = 0) -> "subprocess.
 def test_workers_that_cannot_start_end_the_supervisor() -> None:
     """Another one could not start either: uvicorn says so with exit code 3."""
     assert run("sys.exit(3)").returncode == 1
+
+
+def test_workers_that_all_end_at_one_instant_are_no_longer_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first says that it cannot start: the others of the same signal are gone as well."""
+    supervisor = workers.Supervisor(lambda _, __: None, workers.listen("127.0.0.1", 0), 2)
+    supervisor._born = {1: 0.0, 2: 0.0}
+    supervisor._first = frozenset(supervisor._born)
+    monkeypatch.setattr(workers, "_ended", lambda pids: [(pid, workers.CANNOT_START << 8) for pid in pids])
+    assert not supervisor._replace_the_dead()
+    assert supervisor._born == {}
+    supervisor.listener.close()
 
 
 def test_a_replacement_that_cannot_start_yet_is_tried_again() -> None:

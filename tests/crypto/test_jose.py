@@ -225,8 +225,8 @@ def test_an_unknown_key_is_told_apart(key: SigningKey, next_key: SigningKey) -> 
 def test_a_token_that_passed_is_judged_again_by_other_measures(key: SigningKey, next_key: SigningKey) -> None:
     """What is remembered holds for the same token, keys, algorithms and types, and nobody can change it."""
     published, token = PublicKeys.parse(Keyring((key,)).jwks(0)), sign(key)
-    for _ in range(2):
-        claims = verify(token, published, algorithms=["RS256"], types=["at+jwt"])
+    for once in (True, False, False, True):
+        claims = verify(token, published, algorithms=["RS256"], types=["at+jwt"], once=once)
         assert claims == CLAIMS
         claims["scope"] = "everything"
     with pytest.raises(UnknownKey):

@@ -48,7 +48,7 @@ async def is_open(m: Management, new: NewSession) -> bool:
 async def test_l15_another_password_ends_every_session_but_this_one(
     m: Management, clock: Clock, journal: Journal, store: Store
 ) -> None:
-    """Which goes on by a new token; apps that know the others are told, and nothing granted goes on."""
+    """It begins anew, by the same name; apps that know the others are told, and nothing granted goes on."""
     here, there, beas = await enter(m), await enter(m), await enter(m, BEA.email)
     for grant_id, session in (("g1", here.session), ("g2", there.session)):
         assert session.sid is not None
@@ -60,7 +60,7 @@ async def test_l15_another_password_ends_every_session_but_this_one(
     assert found == renewed.session
     assert (found.sid, found.created_at_s, found.is_recent(m.now())) == (
         here.session.sid,
-        here.session.created_at_s,
+        m.now(),
         True,
     )
     assert store.query("select sid from logout_notices") == [(there.session.sid,)]

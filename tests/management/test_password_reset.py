@@ -65,10 +65,16 @@ async def test_l11_a_link_gives_one_password_once(m: Management, journal: Journa
     assert token not in stored
 
 
+async def _disable_and_enable(m: Management) -> None:
+    await people.disable(m, OPERATOR, ANA.id)
+    await people.enable(m, OPERATOR, ANA.id)
+
+
 ENDS: dict[str, Callable[[Management], Awaitable[object]]] = {
     "a newer link": lambda m: password_reset.new_link(m, ANA.id),
     "another password": lambda m: people.set_password(m, OPERATOR, ANA.id, "a third clearing"),
     "the person disabled": lambda m: people.disable(m, OPERATOR, ANA.id),
+    "the person disabled for a moment": _disable_and_enable,
 }
 
 

@@ -203,6 +203,15 @@ class TestClients:
             page = await clients.page(tx, ACME.id, search=search, after=("", ""), limit=9)
         assert [one.client_id for one in page] == found
 
+    async def test_search_finds_keys_of_any_number_of_makers(self, database: Database) -> None:
+        """Of more than a statement names one by one."""
+        for number in range(40):
+            one = replace(KEY, client_id=f"c{number:02}", client_name=f"{number}", created_by=f"Éva {number}")
+            await insert(database, one)
+        async with database.transaction() as tx:
+            page = await clients.page(tx, ACME.id, search="éva", after=("", ""), limit=99)
+        assert len(page) == 40
+
     async def test_a_form_makes_one_client(self, database: Database) -> None:
         """The second time it is told which, also when that was removed; another company is told nothing."""
         await insert(database)

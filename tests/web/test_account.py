@@ -62,7 +62,7 @@ def places(server: RunningServer, browser: Visitor) -> SignedIn:
 def test_l15_a_changed_password_ends_the_other_sessions(
     server: RunningServer, rules: Rules, ana: Member, bob: Member, there: Visitor, receiver: Receiver
 ) -> None:
-    """This one goes on, by a new cookie; an app of the others is told, and what it got is dead."""
+    """This one goes on and connects apps again; an app of the others is told, and what it got is dead."""
     app = new_app(server, backchannel_logout_uri=receiver.url)
     code = answer_of(go_on(there, app.send(there), "allow"))["code"]
     sid = code_content(server, code).grant.session_id
@@ -75,6 +75,8 @@ def test_l15_a_changed_password_ends_the_other_sessions(
     receiver.wait()
     assert [opened(token, server.url)[1]["sid"] for token in receiver.tokens] == [sid]
     assert app.redeem(code).json()["error"] == "invalid_grant"
+    again = answer_of(app.send(ana.browser))["code"]
+    assert app.redeem(again).status_code == 200
     thief = Visitor(server, rules, cookies={"keygrove_session": kept})
     assert not is_signed_in(thief)
     assert Visitor(server, rules).sign_in(ana.person.email).status_code == 422

@@ -135,8 +135,9 @@ class Supervisor:
 
         One that replaces another is tried again: others serve, and a database that is away comes back.
         """
-        for pid, status in _ended(list(self._born)):
-            lived = time.monotonic() - self._born.pop(pid)
+        # All of them leave the list first: nobody must wait for one that is gone.
+        for pid, status, born in [(*ended, self._born.pop(ended[0])) for ended in _ended(list(self._born))]:
+            lived = time.monotonic() - born
             code = os.waitstatus_to_exitcode(status)
             log.error("worker died", extra={"pid": pid, "exit_code": code})
             if code == CANNOT_START and pid in self._first:

@@ -1,8 +1,7 @@
 """Signing keys, JSON Web Key Sets, and signed tokens (RFC 7515, RFC 7517, RFC 7519, RFC 7638, RFC 8725).
 
-Everything cryptographic is joserfc's, and so are the encodings. This file adds what we decide: which
-algorithms exist here, how a key is named, which published keys are fit for use, and the one strict form in
-which a token is accepted. All tokens of a key have one header: it is written and read once (ADR 0005).
+Everything cryptographic is joserfc's, and so are the encodings. This file adds what we decide: algorithms,
+names of keys, which published keys are fit for use, the strict form in which a token is accepted. ADR 0005.
 """
 
 from __future__ import annotations
@@ -219,14 +218,19 @@ def _verifying(published: tuple[SigningKey, ...]) -> PublicKeys:
 
 
 def verify(
-    token: str, keys: PublicKeys, *, algorithms: Collection[str], types: Collection[str | None]
+    token: str,
+    keys: PublicKeys,
+    *,
+    algorithms: Collection[str],
+    types: Collection[str | None],
+    once: bool = False,
 ) -> dict[str, object]:
     """Check the form, the header and the signature of a token and return its claims.
 
     `algorithms` and `types` are what the caller allows (RFC 8725 §3.1, §3.11); the token has no say. Types
     compare without case and with `application/` left out (RFC 7515 §4.1.9); None is a token without one.
     Embedded keys (`jwk`, `jku`, `x5c`, `x5u`) are not used. Whose token it is, for whom and for how long is
-    the caller's to judge.
+    the caller's to judge. `once` is for a token that will not come again: nothing is remembered of it.
 
     Raises UnknownKey when only the key is missing, InvalidToken for all else.
     """
@@ -234,7 +238,8 @@ def verify(
         raise ValueError(f"the algorithms must be among {sorted(SUPPORTED_ALGORITHMS)}")
     if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("the token is malformed")
-    return _claims(_signed_content(token, keys, frozenset(algorithms), tuple(types)))
+    content_of = _signed_content.__wrapped__ if once else _signed_content
+    return _claims(content_of(token, keys, frozenset(algorithms), tuple(types)))
 
 
 @lru_cache(maxsize=1024)
@@ -243,8 +248,7 @@ def _signed_content(
 ) -> bytes:
     """The octets of a token's claims, if its header is good and its signature genuine. Raises as `verify`.
 
-    An API sees one token many times in its hour. What passed is not calculated again for the same set of
-    keys; what was refused is not remembered.
+    An API sees one token many times: what passed is remembered for the same keys, what was refused is not.
     """
     try:
         signed, _, signature = token.encode("ascii").rpartition(b".")

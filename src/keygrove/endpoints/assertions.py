@@ -1,6 +1,7 @@
 """Looks whether a client signed what it presents, for the first time (RFC 7523 §3)."""
 
 import json
+from functools import lru_cache
 
 from keygrove.crypto.jose import SUPPORTED_ALGORITHMS, InvalidKeySet, InvalidToken, PublicKeys, verify
 from keygrove.endpoints.context import AuthorizationServer
@@ -33,10 +34,15 @@ async def is_signed(server: AuthorizationServer, credentials: Credentials) -> bo
     return True
 
 
+@lru_cache(maxsize=64)
+def _keys_in(jwks: str) -> PublicKeys:
+    return PublicKeys.parse(json.loads(jwks))
+
+
 def _verified(assertion: str, client: Client) -> dict[str, object]:
     """The claims, signed with one of the client's keys."""
     try:
-        keys = PublicKeys.parse(json.loads(client.jwks or ""))
-        return verify(assertion, keys, algorithms=SUPPORTED_ALGORITHMS, types=("JWT", None))
+        keys = _keys_in(client.jwks or "")
+        return verify(assertion, keys, algorithms=SUPPORTED_ALGORITHMS, types=("JWT", None), once=True)
     except (InvalidToken, InvalidKeySet, ValueError) as error:
         raise InvalidClient(detail=f"client_assertion: {error}", challenge=False) from None

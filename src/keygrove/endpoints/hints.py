@@ -27,7 +27,7 @@ async def read_hint(tx: Transaction, server: AuthorizationServer, token: str | N
 
 
 def _verify(token: str, keys: PublicKeys) -> dict[str, object]:
-    return verify(token, keys, algorithms=SUPPORTED_ALGORITHMS, types=(ID_TOKEN_TYPE,))
+    return verify(token, keys, algorithms=SUPPORTED_ALGORITHMS, types=(ID_TOKEN_TYPE,), once=True)
 
 
 async def _ever_in_use(tx: Transaction) -> PublicKeys:

@@ -68,7 +68,7 @@ async def sign_out_elsewhere(m: Management, session: Session, *, address: str, r
 async def change_password(
     m: Management, session: Session, *, password: str, new_password: str, address: str, request_id: str
 ) -> NewSession:
-    """Replace the person's own password. This session goes on with another token: a stolen one is dead.
+    """Replace the person's own password. This session begins anew, with another token: a stolen one is dead.
 
     Every other session ends, and so does what the person granted to apps. Raises Invalid (fields `password`,
     `new_password`), Throttled, TooBusy, and NotFound when this session has ended meanwhile.
@@ -76,17 +76,17 @@ async def change_password(
     if faults := check_password(new_password):
         raise Invalid(*(replace(fault, field="new_password") for fault in faults))
     held = await sign_in.confirm(m, session, password, address=address, request_id=request_id)
-    password_hash, token, now = await m.passwords.hash(new_password), new_session_token(), m.now()
+    password_hash, token = await m.passwords.hash(new_password), new_session_token()
     digest = m.digests.of("session", token.reveal())
     actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
     async with m.database.transaction() as tx:
         if not await people.hold_password(tx, person_id, held):
             raise Invalid(Fault("password", NOT_RIGHT))
         await replace_password(tx, m, person_id, password_hash, besides=session.digest)
+        now = m.now()
         if not await sessions.renew(tx, session.digest, digest, at_s=now):
             raise NotFound("This session has ended.")
         await record(tx, m, actor, "person.password_set", target_id=person_id)
-    renewed = replace(
-        session, digest=digest, confirmed_at_s=now, form_token=m.digests.of("form", token.reveal())
-    )
+    form_token = m.digests.of("form", token.reveal())
+    renewed = replace(session, digest=digest, created_at_s=now, confirmed_at_s=now, form_token=form_token)
     return NewSession(token, renewed)

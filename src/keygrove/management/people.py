@@ -121,6 +121,7 @@ async def disable(m: Management, actor: Actor, person_id: str) -> None:
     async with m.database.transaction() as tx:
         if not await people.set_disabled(tx, person_id, m.now()):
             raise NotFound("There is no such person.")
+        await reset_links.drop(tx, person_id)
         await sessions.end_all(tx, person_id, at_s=m.now())
         await record(tx, m, actor, "person.disabled", target_id=person_id)
 

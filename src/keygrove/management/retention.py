@@ -26,7 +26,14 @@ async def forget(m: Management, refresh: RefreshPolicy) -> None:
     """
     now = m.now()
     async with m.database.transaction() as tx:
-        await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S, at_s=now)
+        aged = await sessions.aged(tx, before_s=now - SESSIONS_KEPT_S)
+    for digest in aged:
+        # One at a time: whoever changes a password or signs out holds several, in another order.
+        async with m.database.transaction() as tx:
+            await sessions.end(tx, digest, at_s=now)
+    async with m.database.transaction() as tx:
+        await sessions.forget(tx, before_s=now - SESSIONS_KEPT_S)
+    async with m.database.transaction() as tx:
         await sessions.forget_attempts(tx, before_s=now - ATTEMPTS_KEPT_S)
         await sessions.forget_setup_links(tx, before_s=now - _DAY_S)
         await reset_links.forget(tx, before_s=now - _DAY_S)

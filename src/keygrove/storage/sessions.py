@@ -185,10 +185,13 @@ async def end_all(tx: Transaction, person_id: str, *, at_s: int, besides: str = 
 
 
 async def renew(tx: Transaction, digest: str, new_digest: str, *, at_s: int) -> bool:
-    """Give a session another token, for somebody who just proved who they are. False when it had ended."""
+    """Begin a session anew with another token, for who just proved who they are. False when it had ended.
+
+    Its name stays, so that apps that know of it are told of its end.
+    """
     touched = await tx.run(
         """
-        update sessions set session_digest = $2, seen_at_s = $3, confirmed_at_s = $3
+        update sessions set session_digest = $2, created_at_s = $3, seen_at_s = $3, confirmed_at_s = $3
         where session_digest = $1 and ended_at_s is null
         """,
         digest,
@@ -312,21 +315,23 @@ async def forget_attempts(tx: Transaction, *, before_s: int) -> int:
     return await tx.run("delete from sign_in_attempts where at_s < $1", before_s)
 
 
-async def forget(tx: Transaction, *, before_s: int, at_s: int) -> int:
-    """Delete sessions that began before: they have ended, or are too old to be used.
-
-    One that nobody ended ends now, and it is noted which apps are to be told. Not deleted are those with
-    grants whose place another one has that is open: their apps are told when it ends.
-    """
-    aged = await tx.all(
+async def aged(tx: Transaction, *, before_s: int) -> list[str]:
+    """The digests of sessions that began before and that nobody ended."""
+    rows = await tx.all(
         """
         select session_digest from sessions where created_at_s < $1 and ended_at_s is null
         order by created_at_s, session_digest
         """,
         before_s,
     )
-    for row in aged:
-        await end(tx, row["session_digest"], at_s=at_s)
+    return [row["session_digest"] for row in rows]
+
+
+async def forget(tx: Transaction, *, before_s: int) -> int:
+    """Delete sessions that began before and have ended.
+
+    Not those with grants whose place another one has that is open: their apps are told when it ends.
+    """
     return await tx.run(
         """
         delete from sessions

@@ -227,23 +227,30 @@ class _Writer:
         self._thread.shutdown()
 
 
+def _named(values: tuple[Value, ...]) -> dict[str, Value]:
+    """The values by the names of their places, $1 and on."""
+    if len(values) > len(_NAMES):
+        return {str(number): value for number, value in enumerate(values, 1)}
+    return dict(zip(_NAMES, values, strict=False))
+
+
 def _one(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> Row | None:
     try:
-        return cast("Row | None", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchone())
+        return cast("Row | None", connection.execute(sql, _named(values)).fetchone())
     except sqlite3.Error as error:
         raise translate(error) from error
 
 
 def _all(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> list[Row]:
     try:
-        return cast("list[Row]", connection.execute(sql, dict(zip(_NAMES, values, strict=False))).fetchall())
+        return cast("list[Row]", connection.execute(sql, _named(values)).fetchall())
     except sqlite3.Error as error:
         raise translate(error) from error
 
 
 def _run(connection: sqlite3.Connection, sql: str, values: tuple[Value, ...]) -> int:
     try:
-        return connection.execute(sql, dict(zip(_NAMES, values, strict=False))).rowcount
+        return connection.execute(sql, _named(values)).rowcount
     except sqlite3.Error as error:
         raise translate(error) from error
 
