@@ -134,7 +134,7 @@ class SqliteStore:
 class PostgresStore:
     """A PostgreSQL database, and a connection beside the tests that looks at it."""
 
-    patience_s = 2.0
+    patience_s = 4.0
     in_order = "ctid"
 
     def __init__(self, url: str) -> None:

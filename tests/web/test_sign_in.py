@@ -211,10 +211,12 @@ def test_l06_attempts_at_one_instant_all_count(server: RunningServer, rules: Rul
 
 def test_l07_an_attacker_cannot_lock_a_victim_out(server: RunningServer, rules: Rules, ana: Member) -> None:
     """The wait is a minute at most, and who is signed in goes on."""
-    for number in range(12):
-        last = Visitor(server, rules).sign_in(ana.person.email, f"wrong password {number}")
-    assert last.status_code == 429
-    assert int(last.headers["retry-after"]) <= 60
+    answers = [
+        Visitor(server, rules).sign_in(ana.person.email, f"wrong password {number}") for number in range(12)
+    ]
+    # On a slow machine the first waits are over before the next attempt comes.
+    waits = [int(answer.headers["retry-after"]) for answer in answers if answer.status_code == 429]
+    assert 1 <= min(waits) <= max(waits) <= 60
     assert ana.browser.get(ana.keys_url).status_code == 200
     assert ana.create("made under attack").status_code == 200
 
