@@ -4,6 +4,7 @@ A command is a process of its own with its own arguments, environment, folder an
 one is. What is about starting itself (`serve`, `demo`, how quick help is) starts the program as people do.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -38,7 +39,7 @@ _LOADED_LATE = (
 
 
 class _Loaded:
-    """The process that has everything loaded; it ends with this one."""
+    """The process that has everything loaded; it ends when it is closed, or with this one."""
 
     def __init__(self) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -47,6 +48,11 @@ class _Loaded:
             [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()]
         )
         theirs.close()
+
+    def close(self) -> None:
+        """Let it end."""
+        self._ours.close()
+        self._process.wait()
 
     def fork(self, order: Mapping[str, object], streams: Sequence[int]) -> socket.socket:
         """Start a command; its process id and its exit status come through the socket."""
@@ -58,7 +64,9 @@ class _Loaded:
 
 @cache
 def _loaded() -> _Loaded:
-    return _Loaded()
+    loaded = _Loaded()
+    atexit.register(loaded.close)
+    return loaded
 
 
 def run(
