@@ -1,6 +1,5 @@
 """A visitor with a browser window: how it looks, what goes wrong in it, and the ways through Backoffice."""
 
-import itertools
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -32,19 +31,11 @@ class Look:
         """Its name in the list of tests."""
         return f"{'script' if self.script else 'plain'}-{self.width}-{self.theme}"
 
-    @property
-    def in_the_other_theme(self) -> "Look":
-        """The same by night, or by day."""
-        return replace(self, theme="light" if self.theme == "dark" else "dark")
 
-
-# Each state of each page is examined wide with script, in both themes, and narrow without.
-CLOSE_LOOKS = [Look(), Look(script=False, width=NARROW)]
-# The main path is walked in all looks. axe works for half a second a page, so the close ones must do for it.
-LOOKS = [
-    replace(look, examined=look in CLOSE_LOOKS)
-    for look in itertools.starmap(Look, itertools.product((True, False), (WIDE, NARROW)))
-]
+# Each state of each page is examined by day, wide, with script, and by night, narrow, without.
+CLOSE_LOOKS = [Look(), Look(script=False, width=NARROW, theme="dark")]
+# The main path is walked in more. axe works for most of a second a page, so the close looks must do for it.
+LOOKS = [*CLOSE_LOOKS, Look(width=NARROW, examined=False), Look(script=False, examined=False)]
 
 
 def in_looks(looks: list[Look]) -> pytest.MarkDecorator:
@@ -169,26 +160,23 @@ class Visitor:
         assert self.page.title().endswith(title), self.page.title()
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{state} is {wide} px wider than its window"
-        self._take_picture(state, self.look)
+        if PICTURES:
+            self.page.screenshot(path=f"{PICTURES}/{state}-{self.look}.png", full_page=True)
         if self.look.examined:
             assert self.accessibility_faults() == [], state
-            self._take_picture(state, self.look.in_the_other_theme)
-
-    def _take_picture(self, state: str, look: Look) -> None:
-        if PICTURES:
-            self.page.emulate_media(color_scheme=look.theme)
-            self.page.screenshot(path=f"{PICTURES}/{state}-{look}.png", full_page=True)
-            self.page.emulate_media(color_scheme=self.look.theme)
 
     def accessibility_faults(self) -> list[str]:
-        """What axe finds; without script it reads a copy, with script the other theme's contrast too."""
+        """What axe finds; without script it reads a copy."""
         page = self.page if self.look.script else self._as_it_stands()
         page.evaluate(_AXE_SOURCE)
-        found = _violations(page, {})
-        if self.look.script:
-            page.emulate_media(color_scheme=self.look.in_the_other_theme.theme)
-            found += _violations(page, {"runOnly": ["color-contrast"]})
-            page.emulate_media(color_scheme=self.look.theme)
+        # The violations only: carrying axe's whole report out of the browser takes longer than its work.
+        found: list[str] = page.evaluate(
+            """async () => {
+                const {violations} = await axe.run({resultTypes: ["violations"]});
+                return violations.map(
+                    rule => `${rule.id}: ${rule.nodes.map(node => node.html.slice(0, 120)).join(" | ")}`);
+            }"""
+        )
         return found
 
     def _as_it_stands(self) -> Page:
@@ -214,21 +202,3 @@ class Visitor:
         for page in self.copies:
             self.windows.give_back(self._copy_look, page.context)
         self.windows.give_back(self.look, self.context)
-
-
-def _violations(page: Page, options: dict[str, object]) -> list[str]:
-    """The violations only: carrying axe's whole report out of the browser takes longer than its work."""
-    found: list[str] = page.evaluate(
-        """async options => {
-            // Colors that are inherited change one frame after the other.
-            for (let still = 0; still < 3;) {
-                await new Promise(requestAnimationFrame);
-                still = document.getAnimations().some(each => each instanceof CSSTransition) ? 0 : still + 1;
-            }
-            const {violations} = await axe.run({resultTypes: ["violations"], ...options});
-            return violations.map(
-                rule => `${rule.id}: ${rule.nodes.map(node => node.html.slice(0, 120)).join(" | ")}`);
-        }""",
-        options,
-    )
-    return found
