@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import httpx2
 
+import warm
 from beside import Beside
 from keygrove.config.loading import load
 from keygrove.house import House, open_house, prepare
@@ -52,7 +53,7 @@ class RunningServer:
     url: str
     environ: Mapping[str, str]
     log: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | warm.Process
     company_id: str = ""
     slug: str = ""
     names: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
@@ -116,12 +117,12 @@ def running_server(
     database: str = "",
     workers: int = 1,
     settings: Mapping[str, str] | None = None,
-    program: Sequence[str] = ("-m", "keygrove.cli.main"),
+    program: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Start `keygrove serve` in `folder`, with one company, and stop it at the end.
 
     `database` is its URL, by default that of a file in the data folder; `program` is what Python
-    runs instead of keygrove itself: a test's own start with other limits.
+    runs instead of keygrove itself, if anything: a test's own start with other limits.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -139,11 +140,16 @@ def running_server(
         **(settings or {}),
     }
     log = folder / "server.log"
-    command = [sys.executable, *program, "serve", "--workers", str(workers)]
+    command = ["serve", "--workers", str(workers)]
     with Beside() as beside:
         beside.run(prepare(load(environ=environ, folder=folder)))
+        process: subprocess.Popen[bytes] | warm.Process
         with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
+            if program:
+                start = [sys.executable, *program, *command]
+                process = subprocess.Popen(start, env=environ, cwd=folder, stdout=output, stderr=output)
+            else:
+                process = warm.start(command, environ=environ, folder=folder, output=output)
         try:
             server = RunningServer(url, environ, log, process)
             with _open_desk(server, beside):

@@ -1,10 +1,11 @@
 """Commands of Keygrove without the second that Python takes to load it: forked from a process that has.
 
 A command is a process of its own with its own arguments, environment, folder and streams, as the installed
-one is. What is about starting itself (`serve`, `demo`, how quick help is) starts the program as people do.
+one is. What is about starting itself (how quick, from where, what dies with it) starts it as people do.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import BinaryIO
 
 _ENOUGH = 256 * 1024  # for the arguments and the environment of a command
 _DESCRIPTORS = 4
@@ -28,10 +30,14 @@ _LOADED_LATE = (
     "pydantic.plugin._loader",
     "rich.console",
     "rich.table",
+    "keygrove.app",
     "keygrove.house",
     "keygrove.management.apps",
     "keygrove.management.signing_keys",
+    "keygrove.web.connection",
     "keygrove.storage.migrations.statements",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.httptools_impl",
     "alembic.command",
     "alembic.config",
     "sqlalchemy.dialects.sqlite",
@@ -62,6 +68,46 @@ class _Loaded:
         return here
 
 
+class Process:
+    """A command that was started, to be handled as subprocess.Popen is."""
+
+    def __init__(self, command: socket.socket) -> None:
+        self._command = command
+        self._ended: int | None = None
+        self.pid = int(command.recv(64))
+
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises TimeoutExpired when that takes over `timeout` seconds."""
+        if self._ended is None:
+            self._command.settimeout(timeout)
+            try:
+                self._ended = os.waitstatus_to_exitcode(int(self._command.recv(64)))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("keygrove", timeout or 0) from None
+            self._command.close()
+        return self._ended
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Take it away."""
+        self.send_signal(signal.SIGKILL)
+
+
 @cache
 def _loaded() -> _Loaded:
     loaded = _Loaded()
@@ -87,20 +133,27 @@ def run(
         read.seek(0)
         streams = (read.fileno() if stdin is None else stdin, out.fileno(), err.fileno())
         order = {"arguments": list(arguments), "environ": dict(environ), "folder": str(folder)}
-        with _loaded().fork(order, streams) as command:
-            command.settimeout(timeout_s)
-            pid = int(command.recv(64))
-            try:
-                status = int(command.recv(64))
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["keygrove", *arguments], timeout_s) from None
+        command = Process(_loaded().fork(order, streams))
+        try:
+            code = command.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            command.wait()
+            raise
         for stream in (out, err):
             stream.seek(0)
-        code = os.waitstatus_to_exitcode(status)
         return subprocess.CompletedProcess(
             ["keygrove", *arguments], code, out.read().decode(), err.read().decode()
         )
+
+
+def start(
+    arguments: Sequence[str], *, environ: Mapping[str, str], folder: Path, output: BinaryIO
+) -> "Process":
+    """Start a command that goes on; what it prints goes to `output`."""
+    order = {"arguments": list(arguments), "environ": dict(environ), "folder": str(folder)}
+    with Path(os.devnull).open("rb") as nothing:
+        return Process(_loaded().fork(order, (nothing.fileno(), output.fileno(), output.fileno())))
 
 
 @dataclass(frozen=True, slots=True)

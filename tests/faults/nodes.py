@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+import warm
 from keygrove.config.loading import load
 from keygrove.house import prepare
 from keygrove.storage.database import Row
@@ -37,11 +38,15 @@ class Node(RunningServer):
 
     def start(self) -> None:
         """Start its processes; its address is the same each time."""
-        command = [sys.executable, "-m", "keygrove.cli.main", "serve", "--workers", str(self.workers)]
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                command, env=self.environ, cwd=self.log.parent, stdout=output, stderr=output
+            self.process = warm.start(
+                self.command, environ=self.environ, folder=self.log.parent, output=output
             )
+
+    @property
+    def command(self) -> list[str]:
+        """What starts it."""
+        return ["serve", "--workers", str(self.workers)]
 
     def kill(self) -> None:
         """Take every process away at once, as a power cut does."""
@@ -101,25 +106,22 @@ class Host:
 
     def run(self, *arguments: str) -> Any:
         """The JSON object that a command prints. Raises AssertionError when it fails."""
-        done = subprocess.run(
-            [sys.executable, "-m", "keygrove.cli.main", *arguments, "--json"],
-            env=self.environ,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.run([*arguments, "--json"], environ=self.environ, folder=self.folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return json.loads(done.stdout)
 
 
 def restart(node: Node) -> float:
-    """Start a node, wait until it is ready; the seconds it took.
+    """Start a node as people do, wait until it is ready; the seconds it took.
 
     The machine has others to serve: what counts is the clock, or the processor time if that is less.
     """
     started = time.monotonic()
-    node.start()
+    program = [sys.executable, "-m", "keygrove.cli.main"]
+    with node.log.open("ab") as output:
+        node.process = subprocess.Popen(
+            [*program, *node.command], env=node.environ, cwd=node.log.parent, stdout=output, stderr=output
+        )
     wait_until_ready(node)
     return min(time.monotonic() - started, node.processor_s())
 
@@ -135,7 +137,8 @@ def running_node(
 ) -> Iterator[Node]:
     """A node that serves from a database; `beside` names one that it shares issuer, data and company with."""
     node = new_node(folder, database, workers=workers, beside=beside, settings=settings)
-    restart(node)
+    node.start()
+    wait_until_ready(node)
     try:
         yield node
     finally:

@@ -8,11 +8,11 @@ import pytest
 
 from backchannel.receiver import Receiver, opened, receiving
 from faults.killing import deaths, whole, writing_to
-from faults.nodes import KILLS, Node, restart, rows
+from faults.nodes import KILLS, Node, rows
 from keygrove.management import sign_in
 from keygrove.management.context import Management
 from keygrove.storage import apps, companies, grants, people
-from running import PASSWORD
+from running import PASSWORD, wait_until_ready
 from storage.granted import ACME, ANA, APP, code_of
 
 HALVES = """
@@ -58,7 +58,8 @@ def test_f01_a_sign_out_killed_at_every_step_is_told_or_never_was(idle: Node) ->
         over = {row["sid"] for row in rows(idle, "select sid from sessions where ended_at_s is not null")}
         assert first.said["signed_out"] in over
         assert receiver.requests == []
-        restart(idle)
+        idle.start()
+        wait_until_ready(idle)
         try:
             receiver.wait(len(over), within_s=10)
             time.sleep(1.5)

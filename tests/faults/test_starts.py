@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from faults.nodes import KILLS, Node, execute, new_node, restart, rows
+from faults.nodes import KILLS, Node, execute, new_node, rows
 from keygrove.storage import schema
 from keygrove.storage.opening import open_database
 from keygrove.storage.postgres import PostgresDatabase
 from keygrove.storage.sqlite import SqliteDatabase
 from ports import free_port
-from running import ask_for_token
+from running import ask_for_token, wait_until_ready
 
 # Each order is a step to die at; a fork carries it out, so that nothing is loaded twice.
 MIGRATE = """
@@ -185,7 +185,8 @@ def test_f18_a_node_goes_on_when_the_next_version_has_changed_the_schema(node: N
         after = node.new_key()
         assert [ask_for_token(node, key).status_code for key in (before, after)] == [200, 200]
         node.stop()
-        restart(node)
+        node.start()
+        wait_until_ready(node)
         later = node.new_key()
         assert [ask_for_token(node, key).status_code for key in (before, later)] == [200, 200]
     finally:
