@@ -18,8 +18,9 @@ import warm
 from beside import Beside
 from keygrove.config.loading import load
 from keygrove.house import House, open_house, prepare
-from keygrove.management import companies, integrations, people
+from keygrove.management import companies, integrations, people, sign_in
 from keygrove.management.context import OPERATOR, Management, Role
+from keygrove.storage import people as stored_people
 from keygrove.storage.people import Person
 from ports import free_port
 
@@ -104,6 +105,18 @@ class RunningServer:
                 role=role,
             )
         )
+
+    def new_session(self, email: str) -> str:
+        """The session cookie of a person who has just signed in."""
+
+        async def begin(m: Management) -> str:
+            async with m.database.transaction() as tx:
+                account = await stored_people.by_email(tx, people.email_key(email))
+            assert account is not None
+            new = await sign_in.begin(m, account.person, address="192.0.2.1", user_agent="", request_id="")
+            return new.token.reveal()
+
+        return self.manage(begin)
 
     def log_text(self) -> str:
         """Everything the server has printed so far."""

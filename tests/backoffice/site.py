@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from backoffice.visitor import Visitor
 from keygrove.management import companies, people
 from keygrove.management.context import OPERATOR, Management, Role
 from running import PASSWORD, RunningServer, running_server
@@ -54,6 +55,11 @@ class Site:
 
         self.manage(add)
         return email
+
+    def let_in(self, visitor: Visitor, email: str) -> None:
+        """Have them signed in, where signing in itself is not what a test is about."""
+        session = self.server.new_session(email)
+        visitor.context.add_cookies([{"name": "keygrove_session", "value": session, "url": self.url}])
 
     def age_sessions(self) -> None:
         """Make every confirmation eleven minutes older."""

@@ -41,7 +41,7 @@ def test_an_app_is_registered_and_its_secret_shown_once(look: Look, site: Site, 
     company = site.new_company("Waves")
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps"
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(url)
     assert visitor.heading() == "Apps you make"
     visitor.inspect("apps-empty")
@@ -85,7 +85,7 @@ def test_an_app_is_reviewed_changed_and_removed(look: Look, site: Site, visit: O
     new = site.manage(lambda m: registered(m, company, bare))
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps"
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"{url}/{new.app.client_id}")
     visitor.press("Submit for review")
     assert error_links(visitor) == [
@@ -143,7 +143,7 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     app = site.manage(lambda m: live_app(m, company))
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/apps/{app.client_id}"
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     for reason, attempts in (("it answered 400", 1), ("it could not be reached", 4)):
         site.manage(partial(not_told, app=app, reason=reason, attempts=attempts))
     visitor.go(url)
@@ -188,7 +188,7 @@ def test_who_was_overtaken_keeps_what_they_typed(look: Look, site: Site, visit: 
     app = site.manage(lambda m: registered(m, company)).app
     visitor = visit(look)
     page = visitor.page
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/apps/{app.client_id}/edit")
     page.locator("#owner").fill("Mine")
     theirs = replace(WAVES, description="Theirs.", permissions=("event.read",), require_pkce=False)
@@ -215,7 +215,7 @@ def test_the_consent_screen_is_previewed_while_it_is_typed(
     company = site.new_company("Waves")
     visitor = visit(look)
     page = visitor.page
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/apps/new")
     preview = page.locator("#preview")
     expect(preview).to_contain_text("Let Your app work with the company's data?")
@@ -241,7 +241,7 @@ def test_a_public_app_has_no_secret(look: Look, site: Site, visit: OpenVisitor) 
     company = site.new_company("Waves")
     visitor = visit(look)
     page = visitor.page
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/apps/new")
     fill_in(visitor, "Pocket Waves", "io.waves.pocket:/callback")
     page.locator("#kind-native").check()
@@ -262,7 +262,7 @@ def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit:
     grant_id = site.manage(lambda m: connected(m, company, app, email))
     visitor = visit(look)
     page, url = visitor.page, f"/c/{company.slug}/settings/integrations"
-    visitor.sign_in(email)
+    site.let_in(visitor, email)
     visitor.go(url)
     card = page.get_by_role("region", name="Connected apps")
     expect(card).to_contain_text("Connected by Ana Alvarez")
@@ -312,7 +312,7 @@ def test_an_auditor_sees_apps_and_why_nothing_can_be_changed(
     visitor = visit(look)
     page, settings = visitor.page, f"/c/{company.slug}/settings"
     mine, theirs = f"{settings}/apps/{new.app.client_id}", f"{settings}/integrations/apps/{app.client_id}"
-    visitor.sign_in(site.new_person(company, role="auditor"))
+    site.let_in(visitor, site.new_person(company, role="auditor"))
     for path, state in (
         (f"{settings}/apps", "apps-auditor"),
         (f"{settings}/apps/new", "app-new-auditor"),

@@ -141,7 +141,7 @@ def test_a_sensitive_permission(look: Look, site: Site, visit: OpenVisitor, call
     scope = Scope(("booking.read", "booking.write", "event.read", "order.read"))
     app = waves(site, callback, company.id, scope=scope, reasons=reasons)
     visitor = visit(look)
-    visitor.sign_in(email)
+    site.let_in(visitor, email)
     arrive(visitor, app, scope="openid booking.read booking.write")
     visitor.press("Allow")
     back_at(visitor, callback)
@@ -163,7 +163,7 @@ def test_a_sensitive_permission(look: Look, site: Site, visit: OpenVisitor, call
 def test_an_app_asks_to_sign_out(look: Look, site: Site, visit: OpenVisitor, callback: Callback) -> None:
     """S20: without proof that the app is whose session it is, the person is asked."""
     visitor = visit(look)
-    visitor.sign_in(site.new_person(site.new_company()))
+    site.let_in(visitor, site.new_person(site.new_company()))
     visitor.go("/oauth2/sessions/logout")
     assert visitor.heading() == "Sign out of Keygrove too?"
     visitor.inspect("sign-out-of")
@@ -178,7 +178,7 @@ def test_an_app_asks_to_sign_out_by_a_bad_request(
 ) -> None:
     """S20, S21: what is wrong, and the way out all the same."""
     visitor = visit(look)
-    visitor.sign_in(site.new_person(site.new_company()))
+    site.let_in(visitor, site.new_person(site.new_company()))
     visitor.go("/oauth2/sessions/logout?id_token_hint=x")
     assert visitor.heading() == "This app's request can't be used"
     visitor.inspect("sign-out-of-flawed")

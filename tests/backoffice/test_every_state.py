@@ -67,7 +67,7 @@ def test_a_change_asks_again_after_ten_minutes(look: Look, site: Site, visit: Op
     company = site.new_company()
     visitor = visit(look)
     page = visitor.page
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.create_key(company.slug, "Long-lived", (("Events", "Read"),))
     site.age_sessions()
     visitor.go(f"/c/{company.slug}/settings/integrations/keys/new")
@@ -142,7 +142,7 @@ def test_trouble_and_the_rest(look: Look, site: Site, visit: OpenVisitor) -> Non
     visitor.go("/theme")
     assert visitor.heading() == "This address does not work that way"
     visitor.inspect("wrong-method")
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.create_key(company.slug, "Webhook relay", (("Webhooks", "Read and write"),))
     visitor.go(f"{keys}?search=nothing+like+this")
     assert page.get_by_role("heading", name="Nothing matches").is_visible()

@@ -175,7 +175,7 @@ def test_pages_answer_quickly(site: Site, visit: OpenVisitor) -> None:
     """A page of the list is rendered in well under a blink."""
     company = site.new_company()
     visitor = visit(Look(script=False))
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/integrations/keys")
     started = time.perf_counter()
     for _ in range(10):

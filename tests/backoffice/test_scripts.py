@@ -15,7 +15,7 @@ def with_a_key(site: Site, visit: OpenVisitor, look: Look) -> tuple[Visitor, str
     """A visitor on the page of a key just made, its secret, and where the keys are."""
     company = site.new_company()
     visitor = visit(look)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     secret = visitor.create_key(company.slug, "Newsletter sync", CONSENTS)
     return visitor, secret, f"/c/{company.slug}/settings/integrations/keys"
 

@@ -22,7 +22,7 @@ def test_a_reload_shows_that_the_key_exists_not_its_secret(
     """Sending the form again makes no second key and shows no secret."""
     company = site.new_company()
     visitor = visit(look)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     secret = visitor.create_key(company.slug, "Made once", CONSENTS)
     visitor.page.reload()
     assert visitor.heading().startswith("This key was created at ")
@@ -42,7 +42,7 @@ def test_the_secret_is_kept_nowhere(site: Site, visit: OpenVisitor) -> None:
     """Not in the database, its write-ahead log or the server's log; the Client ID shows that we looked."""
     company = site.new_company()
     visitor = visit(Look())
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     secret = visitor.create_key(company.slug, "Kept nowhere", CONSENTS)
     assert len(secret) == 55
     client_id = (visitor.page.locator("#client-id").text_content() or "").encode()
@@ -56,7 +56,7 @@ def test_the_page_is_never_cached(site: Site, visit: OpenVisitor) -> None:
     """Every page of a signed-in person is `no-store`, and the secret is in no address."""
     company = site.new_company()
     visitor = visit(Look())
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     answers = []
     visitor.page.on("response", lambda answer: answers.append(answer))
     secret = visitor.create_key(company.slug, "Not cached", CONSENTS)
@@ -70,7 +70,7 @@ def test_pressing_create_twice_makes_one_key(site: Site, visit: OpenVisitor) -> 
     """The button says what is going on and does not answer a second press."""
     company = site.new_company()
     visitor = visit(Look())
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     page, keys = visitor.page, f"/c/{company.slug}/settings/integrations/keys"
     visitor.go(f"{keys}/new")
     page.get_by_label("Name", exact=True).fill("Pressed twice")
@@ -86,7 +86,7 @@ def test_the_examples_run_as_they_are_shown(site: Site, visit: OpenVisitor, tmp_
     """Python and Node read the values of the .env file and print a token."""
     company = site.new_company()
     visitor = visit(Look(script=False))
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.create_key(company.slug, "Runs", CONSENTS)
     page = visitor.page
     (tmp_path / ".env").write_text(page.get_by_label(".env").input_value())
@@ -129,7 +129,7 @@ def test_names_are_words_never_code(site: Site, visit: OpenVisitor) -> None:
     company = site.new_company("<b>Acme</b> & {{ 7 * 7 }}")
     visitor = visit(Look())
     name = "<img src=x onerror=alert(1)>{{ 7 * 7 }}\"'&amp;"
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.create_key(company.slug, name, CONSENTS)
     assert visitor.page.get_by_text(name).first.is_visible()
     visitor.follow("I've stored the Secret Key")

@@ -1,6 +1,5 @@
 """Every failure is a page in the same style: what happened, what to do, the request id; never a trace."""
 
-import asyncio
 import contextlib
 import re
 from collections.abc import MutableMapping
@@ -74,7 +73,8 @@ def answer_to(error: Exception) -> Answer:
         with contextlib.suppress(ZeroDivisionError):
             await defended(app, over_tls=False)(scope, receive, send)
 
-    asyncio.run(ask())
+    with Beside() as beside:
+        beside.run(ask())
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]).decode())
 

@@ -23,7 +23,7 @@ HOSTILE = (
 def at_the_keys(site: Site, visit: OpenVisitor, look: Look, company: Company) -> Visitor:
     """An admin of the company who looks at its keys."""
     visitor = visit(look)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/integrations/keys")
     return visitor
 

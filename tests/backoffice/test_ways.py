@@ -37,7 +37,7 @@ def test_a_long_list_has_pages(site: Site, visit: OpenVisitor) -> None:
 
     site.manage(fill)
     visitor = visit(PLAIN)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/integrations/keys")
     rows = visitor.page.locator("tbody tr")
     assert rows.count() == 50
@@ -63,7 +63,7 @@ def test_another_company_does_not_exist(site: Site, visit: OpenVisitor) -> None:
 
     client_id = site.manage(make)
     visitor = visit(PLAIN)
-    visitor.sign_in(site.new_person(mine))
+    site.let_in(visitor, site.new_person(mine))
     for path in (
         f"/c/{theirs.slug}/settings/integrations",
         f"/c/{theirs.slug}/settings/integrations/keys/{client_id}",
@@ -79,7 +79,7 @@ def test_a_form_without_its_token_changes_nothing(site: Site, visit: OpenVisitor
     """A page of its own says so."""
     company = site.new_company()
     visitor = visit(PLAIN)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     keys = f"{site.url}/c/{company.slug}/settings/integrations/keys"
     form: dict[str, str | float | bool] = {"name": "Forged", "permission-event.read": "event.read"}
     answer = visitor.context.request.post(f"{keys}/new", form=form)
@@ -93,7 +93,7 @@ def test_unknown_permissions_and_extra_fields_are_not_taken(site: Site, visit: O
     """A form that was changed on its way is refused or its additions ignored (K05, K07)."""
     company = site.new_company()
     visitor = visit(PLAIN)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     keys = f"{site.url}/c/{company.slug}/settings/integrations/keys"
     visitor.page.goto(f"{keys}/new")
     token = visitor.page.locator("main [name=form_token]").get_attribute("value") or ""
@@ -122,7 +122,7 @@ def test_a_new_key_begins_with_its_name(site: Site, visit: OpenVisitor) -> None:
     """Typing can begin at once; a form that failed begins with what is wrong instead."""
     company = site.new_company()
     visitor = visit(PLAIN)
-    visitor.sign_in(site.new_person(company))
+    site.let_in(visitor, site.new_person(company))
     visitor.go(f"/c/{company.slug}/settings/integrations/keys/new")
     name = visitor.page.get_by_label("Name", exact=True)
     expect(name).to_be_focused()

@@ -51,6 +51,8 @@ def attributes(line: str) -> set[str]:
 def test_l02_cookies_are_bound_to_this_host(behind: RunningServer, tls_rules: Rules) -> None:
     """`__Host-`, Secure, HttpOnly, SameSite=Lax, Path=/ and no Domain, for every cookie."""
     member = join(behind, tls_rules, over_tls=True)
+    member.browser.cookies.clear()
+    member.browser.sign_in(member.person.email)
     member.browser.get("/sign-out")
     lines = member.browser.set_cookies
     assert {line.partition("=")[0] for line in lines} == {"__Host-keygrove_session", "__Host-keygrove_form"}

@@ -81,6 +81,8 @@ def test_l01_a_form_cookie_of_an_attacker_is_replaced(visitor: Visitor) -> None:
 
 def test_l02_cookies_over_plain_http_are_http_only_and_lax(ana: Member) -> None:
     """On loopback there is no prefix and no Secure, for not every browser would keep it."""
+    ana.browser.cookies.clear()
+    ana.browser.sign_in(ana.person.email)
     session = next(line for line in ana.browser.set_cookies if line.startswith("keygrove_session="))
     assert {"httponly", "path=/", "samesite=lax"} <= _attributes(session)
     assert "domain" not in session.lower()
