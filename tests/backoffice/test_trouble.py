@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from beside import Beside
 from keygrove.backoffice.errors import exception_handlers
 from keygrove.crypto.secrets import Digests
 from keygrove.management.errors import (
