@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Where bytecode is switched off, each of the hundreds of processes of the tests would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 # What needs the machine for itself: it floods it, or holds it to a time. All other tests run two files at a time.
-ALONE := $(addprefix tests/faults/test_,killed_writers.py one_node.py pgbouncer.py postgres_away.py) \
+ALONE := $(addprefix tests/faults/test_,one_node.py pgbouncer.py postgres_away.py) \
          $(addprefix tests/web/test_,denial.py overload.py pressure.py)
 
 .PHONY: help run test clients faults lint format bench lock wheel

@@ -18,9 +18,9 @@ OpenVisitor = Callable[[Look], Visitor]
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
-    """The system's Chromium. Its driver keeps an event loop in this thread, so it ends with these tests."""
+    """The system's Chromium. Its driver keeps an event loop in this thread, so it ends with each module."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     arguments = [
         "--no-sandbox",

@@ -1,5 +1,6 @@
 """Every failure is a page in the same style: what happened, what to do, the request id; never a trace."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import MutableMapping
@@ -14,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from beside import Beside
 from keygrove.backoffice.errors import exception_handlers
 from keygrove.crypto.secrets import Digests
 from keygrove.management.errors import (
@@ -74,8 +74,7 @@ def answer_to(error: Exception) -> Answer:
         with contextlib.suppress(ZeroDivisionError):
             await defended(app, over_tls=False)(scope, receive, send)
 
-    with Beside() as beside:
-        beside.run(ask())
+    asyncio.run(ask())
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]).decode())
 
