@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("token.lua")
-# More than any server here answers in one load, so that many keys are really many.
-WINDOW = 20_000
+# More than any server with many keys answers in a second, so that they are really many.
+_MOST_A_SECOND = 6000
 
 
 class LoadFailed(Exception):
@@ -37,17 +37,22 @@ class Load:
         return self.requests / self.seconds
 
 
+def window(seconds: int) -> int:
+    """How many different bodies a load of that length asks with on each server, if there are so many."""
+    return seconds * _MOST_A_SECOND
+
+
 def drive(urls: Sequence[str], bodies: Path, *, skip: int, seconds: int, connections: int) -> Load:
     """Ask for tokens as fast as they come, with bodies of a file after the first `skip` of them.
 
     With several addresses, one wrk asks each of them, and they share the connections. Raises LoadFailed when
     any answer is not a success, or when a connection breaks.
     """
-    before = _children_cpu_s()
+    before, each = _children_cpu_s(), window(seconds)
     running = [
         subprocess.Popen(
             ["wrk", "--threads=1", f"--connections={share}", f"--duration={seconds}s", "--timeout=10s",
-             f"--script={_SCRIPT}", url, "--", bodies, str(skip + number * WINDOW), str(WINDOW)],
+             f"--script={_SCRIPT}", url, "--", bodies, str(skip + number * each), str(each)],
             stdout=subprocess.PIPE,
             text=True,
         )

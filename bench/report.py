@@ -19,7 +19,7 @@ _SQLITE_COLOR, _POSTGRES_COLOR, _RAW_COLOR = "#1f6fb2", "#b8540f", "#7a7f87"
 _HOW_TO_REPEAT = (
     "## To repeat it",
     "",
-    "`make bench` installs wrk, Node.js and the peer when they are missing, runs for about ten minutes and "
+    "`make bench` installs wrk, Node.js and the peer when they are missing, runs for about half an hour and "
     "rewrites this file, its pictures and the table in `docs/scaling.md`. It needs an idle machine. "
     "`.venv/bin/python -m bench.run --quick` takes about two minutes, is good for trying only, and writes to "
     "`build/bench`; `--help` lists what can be chosen.",
@@ -84,9 +84,10 @@ def _introduction(results: Results) -> list[str]:
         "body, JWT access tokens signed RS256 with an RSA-2048 key (ES256 with P-256 where it is said). "
         "node-oidc-provider has its in-memory adapter. PostgreSQL has its own defaults, durable commits "
         "among them, and 64 MB of shared buffers.",
-        "- With more than one key, every request of a load is for another key, in random order, and "
-        f"{MOST_ASKED:,} keys at most are asked for in all. So each second as many rows of last use and of "
-        "the hour's counts are written as tokens were issued.",
+        f"- With more than one key, a load asks for {MOST_ASKED:,} of them at most, in random order, and for "
+        "none twice before it asked for all. Keygrove writes down what they did, last use and the hour's "
+        "counts, when the first has waited for fifteen seconds: most of it during a load, which slows that "
+        "down, the rest after it. Processor time has both.",
         "- Ratio: tokens a second over the raw rate, which is how many RSA-2048 signatures `cryptography` "
         "alone makes on all cores, measured right before and right after each load.",
         "- By processor time: that of one raw signature over that of one token: server, PostgreSQL and wrk "
@@ -158,7 +159,8 @@ def _against_clients(results: Results) -> list[str]:
         "",
         f"{conditions.workers} workers, {conditions.many_keys:,} keys, {len(results.curves)} round(s) of "
         f"loads of {conditions.curve_seconds} s. Each client asks for its next token as soon as it has one, "
-        "so beyond the point where the processors are busy more clients only wait longer.",
+        "so beyond the point where the processors are busy more clients only wait longer. In so short a load "
+        "hardly anything is written down of what the keys did.",
         "",
         "![Tokens a second against clients](throughput.svg)",
         "",

@@ -1,6 +1,6 @@
 """One run of the benchmark: interleaved rounds on one machine, then the report.
 
-    python -m bench.run [--quick] [--rounds 5] [--seconds 3] [--connections 32] [--port 18440] …
+    python -m bench.run [--quick] [--rounds 5] [--seconds 20] [--connections 32] [--port 18440] …
 
 Each round measures raw signing, then each server in turn between two such measurements; the order of the
 servers turns from round to round. What other programs do on the machine meanwhile bends the rates, and
@@ -111,7 +111,7 @@ class Bench:
 
     def _rounds(self, running: Sequence[Server]) -> tuple[list[Mapping[str, Measured]], list[Verifying]]:
         """Every server in turn, then the SDK; so many rounds."""
-        stopwatch = Stopwatch(self.options.seconds)
+        stopwatch = Stopwatch(self.options.seconds, to_the_end=True)
         rounds: list[Mapping[str, Measured]] = []
         verifications = []
         for number in range(self.options.rounds):
@@ -124,7 +124,7 @@ class Bench:
                 seen[name] = self._measure(stopwatch, [server], self.options.connections, what)
             rounds.append(seen)
             rs256 = next(server for server in running if server.plan.name == ONE_KEY)
-            verifications.append(verifying.measure(rs256, self.options.seconds / 2))
+            verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, 4)))
         return rounds, verifications
 
     def _curves(self, running: Sequence[Server]) -> list[Mapping[tuple[str, int], Measured]]:
@@ -202,7 +202,7 @@ def _options() -> Options:
     quick |= {"many_keys": 20_000, "most_keys": 100_000}
     parser.add_argument("--quick", action="store_true", help=f"for trying: other defaults {quick}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="length of each load")
+    parser.add_argument("--seconds", type=int, default=20, help="of each load; in 20 s usage is written down")
     parser.add_argument("--curve-rounds", type=int, default=3, help="rounds of the curves and of the nodes")
     parser.add_argument("--curve-seconds", type=int, default=2, help="length of each load of a curve")
     parser.add_argument("--connections", type=int, default=32)

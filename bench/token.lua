@@ -3,6 +3,7 @@
 -- followed by its beginning.
 
 local requests = {}
+local count = 0
 local position = 0
 
 function init(arguments)
@@ -12,7 +13,8 @@ function init(arguments)
     bodies[#bodies + 1] = body
   end
   local skip = tonumber(arguments[2])
-  for number = 1, math.min(tonumber(arguments[3]), #bodies) do
+  count = math.min(tonumber(arguments[3]), #bodies)
+  for number = 1, count do
     requests[number] = wrk.format("POST", nil, headers, bodies[(skip + number - 1) % #bodies + 1])
   end
   -- What it took to get ready is no part of the load.
@@ -20,7 +22,7 @@ function init(arguments)
 end
 
 function request()
-  position = position % #requests + 1
+  position = position % count + 1
   return requests[position]
 end
 
