@@ -46,7 +46,9 @@ class AppIssuer(Issuer):
             "jwks_uri": url + JWKS,
             "authorization_endpoint": f"{url}/oauth2/auth",
             "token_endpoint": f"{url}/oauth2/token",
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "revocation_endpoint": f"{url}/oauth2/revoke",
+            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "authorization_response_iss_parameter_supported": True,
         }
         self.documents[DISCOVERY] = self.metadata

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -139,6 +140,13 @@ def running_issuer() -> Iterator[Issuer]:
     with listening(Handler) as url:
         issuer = Issuer(url)
         yield issuer
+
+
+def settle() -> None:
+    """Wait for what the SDK refreshes behind the scenes to end."""
+    for thread in threading.enumerate():
+        if thread.name == "keygrove-refresh":
+            thread.join(10)
 
 
 def _pieces(body: bytes, *, drip: bool) -> Iterator[bytes]:

@@ -1,8 +1,10 @@
 """Both halves of the SDK against a Keygrove that really runs."""
 
 import asyncio
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -11,8 +13,10 @@ from keygrove.demo.api import create_api
 from keygrove.demo.consents import invent_company
 from keygrove.management import integrations
 from keygrove.management.context import OPERATOR
+from keygrove.sdk import http
 from keygrove.sdk.client import TokenSource
 from keygrove.sdk.resource_server import ResourceServer
+from keygrove.sdk.steps import HttpAnswer, HttpRequest
 from keygrove.sdk.token_endpoint import TokenError
 from running import AUDIENCE, Key, RunningServer
 from sdk.asgi import serving
@@ -40,6 +44,28 @@ def test_a_key_becomes_a_principal(server: RunningServer, key: Key) -> None:
     assert principal.company_id == key.company_id
     assert principal.scopes == frozenset({"openid", "marketing.read"})
     assert asyncio.run(api.verify_async(asyncio.run(tokens.get_async()))) == principal
+
+
+def test_an_issuer_that_does_not_say_how_gets_basic(server: RunningServer, key: Key) -> None:
+    """And Keygrove, if it did not say, would take it."""
+    authorizations = []
+
+    def fetch(request: HttpRequest) -> HttpAnswer:
+        answer = http.fetch(request)
+        if request.method == "POST":
+            authorizations.append(request.headers.get("authorization"))
+            return answer
+        metadata = answer.json_object()
+        del metadata["token_endpoint_auth_methods_supported"]
+        return replace(answer, body=json.dumps(metadata).encode())
+
+    tokens = TokenSource(
+        issuer=server.url, client_id=key.client_id, client_secret=key.client_secret, fetch=fetch
+    )
+    assert (
+        ResourceServer(issuer=server.url, audience=AUDIENCE).verify(tokens.get()).client_id == key.client_id
+    )
+    assert [str(field).startswith("Basic ") for field in authorizations] == [True]
 
 
 def test_the_demo_api_takes_tokens_of_keygrove(server: RunningServer, key: Key) -> None:

@@ -144,6 +144,22 @@ def test_the_openapi_document_names_the_scheme(shared_api: ResourceServer) -> No
     assert document["paths"]["/any"]["get"]["security"] == [{"OAuth2": []}]
 
 
+def test_the_openapi_document_names_every_scope_that_is_required(shared_api: ResourceServer) -> None:
+    """Also when nobody described them: tools ask for a token with the scopes that the scheme names."""
+    guard, app = Guard(shared_api), FastAPI()
+
+    @app.get("/bookings")
+    async def bookings(principal: Annotated[Principal, guard.require("booking.read")]) -> str:
+        return principal.client_id
+
+    @app.post("/bookings")
+    async def book(principal: Annotated[Principal, guard.require("booking.read", "booking.write")]) -> str:
+        return principal.client_id
+
+    flows = app.openapi()["components"]["securitySchemes"]["OAuth2"]["flows"]
+    assert flows["clientCredentials"]["scopes"] == {"booking.read": "", "booking.write": ""}
+
+
 def test_a_form_that_was_read_already_is_looked_at() -> None:
     """FastAPI reads the form itself, before the guard runs, when the endpoint takes one."""
     headers = {

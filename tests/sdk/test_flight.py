@@ -38,7 +38,9 @@ def test_a_run_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     flight.wait(waiting(first))
     assert not first.done()
     threading.Event().wait(0.06)
-    flight.wait(waiting(flight.join(ask)))
+    second = flight.join(ask)
+    flight.wait(waiting(second))
+    second.result(5)
     assert outcomes == [200]
     release.set()
     first.result(5)

@@ -16,18 +16,11 @@ from keygrove.sdk.bearer import Refusal
 from keygrove.sdk.http import fetch
 from keygrove.sdk.key_cache import FRESH_S, LOST_S, OLD_S, RETRY_S, KeysUnavailable
 from keygrove.sdk.resource_server import ResourceServer
-from keygrove.sdk.steps import HttpAnswer, HttpRequest
-from sdk.issuer import AUDIENCE, CLIENT, DISCOVERY, JWKS, Clock, Issuer, ring, signed, signing_key
+from keygrove.sdk.steps import HttpAnswer, HttpRequest, Unreachable
+from sdk.issuer import AUDIENCE, CLIENT, DISCOVERY, JWKS, Clock, Issuer, ring, settle, signed, signing_key
 from yardstick import in_time
 
 Break = Callable[[Issuer], None]
-
-
-def settle(api: ResourceServer) -> None:
-    """Wait for refreshes behind the scenes to end."""
-    for thread in threading.enumerate():
-        if thread.name == "keygrove-refresh":
-            thread.join(10)
 
 
 def rotate(issuer: Issuer) -> None:
@@ -54,7 +47,7 @@ def test_keys_are_fetched_once_for_many_threads(issuer: Issuer, api: ResourceSer
 
 def test_keys_are_fetched_once_for_many_tasks(issuer: Issuer, api: ResourceServer) -> None:
     """Thirty tasks start together on an empty cache, and the loop is not blocked meanwhile."""
-    issuer.delay_s = 0.1
+    issuer.delay_s = 0.3
     token = issuer.token()
 
     async def verify_many() -> float:
@@ -130,12 +123,12 @@ def test_keys_are_renewed_behind_the_scenes(issuer: Issuer, api: ResourceServer,
     """A request that finds them no longer fresh does not wait for the issuer."""
     token = issuer.token()
     api.verify(token)
-    issuer.delay_s = 1.0
+    issuer.delay_s = 2.0
     clock.at += FRESH_S + 1
     began = time.perf_counter()
     assert api.verify(token).client_id == CLIENT
     assert time.perf_counter() - began < issuer.delay_s
-    settle(api)
+    settle()
     assert issuer.jwks_fetches() == 2
 
 
@@ -237,14 +230,16 @@ def test_without_any_keys_nothing_is_accepted(break_it: Break, issuer: Issuer, a
 
 def test_j42_a_slow_issuer_is_not_waited_for_forever(issuer: Issuer, clock: Clock) -> None:
     """Neither one that is silent nor one that sends byte by byte; known keys serve on."""
+    timeout_s = 5.0
     api = ResourceServer(
         issuer=issuer.url,
         audience=AUDIENCE,
         monotonic=clock,
-        fetch=lambda request: fetch(request, timeout_s=0.2),
+        fetch=lambda request: fetch(request, timeout_s=timeout_s),
     )
     token = issuer.token()
     api.verify(token)
+    timeout_s = 0.2
     for delay_s, drip in ((3.0, False), (0.0, True)):
         issuer.delay_s, issuer.drip = delay_s, drip
         clock.at += OLD_S + RETRY_S
@@ -253,18 +248,55 @@ def test_j42_a_slow_issuer_is_not_waited_for_forever(issuer: Issuer, clock: Cloc
         assert in_time(time.perf_counter() - began, 0.9)
 
 
+def test_j42_an_issuer_that_hangs_is_waited_for_once(issuer: Issuer, clock: Clock) -> None:
+    """Not anew every half minute: requests go on, and attempts beside them. After a rest once more."""
+    release, ended = threading.Event(), threading.Event()
+    hangs_s = 0.0
+
+    def hang(request: HttpRequest) -> HttpAnswer:
+        if not hangs_s:
+            return fetch(request)
+        release.wait(hangs_s)
+        ended.set()
+        raise Unreachable("timed out")
+
+    api = ResourceServer(issuer=issuer.url, audience=AUDIENCE, monotonic=clock, fetch=hang)
+    token = issuer.token()
+    api.verify(token)
+    for rest_s, waits in ((OLD_S + 1, True), (RETRY_S, False), (RETRY_S, False), (2 * RETRY_S, True)):
+        hangs_s = 0.1 if waits else 5.0  # who waits does so to the end; who does not is away long before
+        release.clear()
+        ended.clear()
+        clock.at += rest_s
+        assert api.verify(token).client_id == CLIENT
+        assert ended.is_set() == waits
+        release.set()
+        settle()
+        assert ended.is_set()
+    rotate(issuer)
+    hangs_s = 0.0
+    clock.at += RETRY_S
+    assert api.verify(issuer.token()).client_id == CLIENT
+    with pytest.raises(UnknownKey):
+        api.verify(token)
+
+
 def test_j42_an_issuer_that_is_gone_is_outlived_for_a_day(
     api: ResourceServer, issuer: Issuer, clock: Clock
 ) -> None:
-    """Then the API fails closed."""
+    """Then the API fails closed, until the issuer is back: the first request waits for its keys."""
     token = issuer.token()
     api.verify(token)
     issuer.status = 500
     clock.at += LOST_S - 1
     assert api.verify(token).client_id == CLIENT
-    clock.at += 2
+    clock.at += RETRY_S
     with pytest.raises(KeysUnavailable):
         api.verify(token)
+    settle()
+    issuer.status, issuer.delay_s = 200, 0.05
+    clock.at += RETRY_S
+    assert api.verify(token).client_id == CLIENT
 
 
 def test_an_api_that_starts_first_waits_for_its_issuer(

@@ -36,7 +36,11 @@ class TokenServer:
         self.moved_to = ""
         self.api_refuses: set[str] = set()
         self.api_calls: list[tuple[str | None, bytes]] = []
-        self.metadata: dict[str, object] = {"issuer": url, "token_endpoint": f"{url}/oauth2/token"}
+        self.metadata: dict[str, object] = {
+            "issuer": url,
+            "token_endpoint": f"{url}/oauth2/token",
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
 
     def next_answer(self) -> Answer:
         """The queued answers first, then the one for always."""
@@ -66,7 +70,7 @@ def running_token_server() -> Iterator[TokenServer]:
                 self.call_api(b"")
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = self.read_body()
             if self.path != "/oauth2/token":
                 self.call_api(body)
                 return
@@ -74,6 +78,16 @@ def running_token_server() -> Iterator[TokenServer]:
             state.authorizations.append(self.headers["Authorization"])
             time.sleep(state.delay_s)
             self.answer(state.next_answer())
+
+        def read_body(self) -> bytes:
+            if self.headers["Transfer-Encoding"] != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         def call_api(self, body: bytes) -> None:
             field = self.headers["Authorization"]

@@ -3,6 +3,7 @@
 resource_server    for API owners: is this request allowed, and whose is it
 bearer             the words of RFC 6750: tokens in requests, challenges in answers
 access_token       what the claims of an access token must say (RFC 9068)
+unverified         what a token says of itself, for the words that refuse it
 key_cache          the issuer's keys, fetched, kept and renewed
 fastapi            the resource server as a FastAPI dependency (`pip install keygrove[fastapi]`)
 

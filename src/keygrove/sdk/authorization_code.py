@@ -37,6 +37,7 @@ from keygrove.sdk.token_endpoint import (
     Grant,
     TokenError,
     ask_until_answered,
+    auth_methods,
     read_grant,
     request_of,
 )
@@ -95,7 +96,8 @@ class AuthorizationCodeFlow:
 
         An app without a secret is a public client. `id_token_types` are the values of the header `typ` to
         accept; add None for issuers whose ID tokens have none. A `fetch` that is a coroutine function is
-        awaited, and then only the asynchronous methods work.
+        awaited, and then only the asynchronous methods work, all in one loop that outlives their callers: a
+        refresh under way ends with its loop, and what it brings may be lost. The default runs in threads.
 
         Raises ValueError for missing values, an issuer that is not an https URL (http on this machine), and
         an algorithm that is not supported.
@@ -146,7 +148,7 @@ class AuthorizationCodeFlow:
         """Begin: make the URL to send the person to (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
 
         With `max_age_s` the person must have signed in within so many seconds before now, or do so again.
-        Raises TokenError when the issuer cannot be reached.
+        Raises TokenError when the issuer cannot be reached or used; its text says why.
         """
         return self._keys.flight.wait(self._starting(prompt, login_hint, max_age_s))
 
@@ -175,10 +177,11 @@ class AuthorizationCodeFlow:
     def refresh(self, connection: Connection) -> Connection:
         """Renew the access token. Keep what this returns in place of `connection`: refresh tokens serve once.
 
-        However many ask with one connection, one request goes out, and all get its outcome. Raises
-        GrantEnded when the connection is over, TokenError when no token came, AuthorizationFailed when the
-        new ID token is about somebody else. One that cannot be verified for lack of its key is put aside:
-        the new tokens come with the ID token and the person from before.
+        However many ask with one connection, one request goes out, and all get its outcome, also those who
+        gave up and ask again. Raises, within a minute, GrantEnded when the connection is over, TokenError
+        when no token came, AuthorizationFailed when the new ID token is about somebody else. One that cannot
+        be verified for lack of its key is put aside: the new tokens come with the ID token and the person
+        from before.
         """
         return self._keys.flight.wait(self._refreshing(connection))
 
@@ -318,7 +321,7 @@ class AuthorizationCodeFlow:
         try:
             return (yield from self._keys.metadata())
         except KeysUnavailable as error:
-            raise TokenError(description="the issuer cannot be reached") from error
+            raise TokenError(description=f"the issuer cannot be reached or used: {error}") from error
 
     def _exchange(
         self, metadata: Metadata, form: dict[str, str], *, attempts: int = ATTEMPTS
@@ -330,7 +333,7 @@ class AuthorizationCodeFlow:
     def _post(
         self, metadata: Metadata, name: str, form: dict[str, str], *, attempts: int = ATTEMPTS
     ) -> Steps[HttpAnswer]:
-        methods = metadata.get(f"{name}_auth_methods_supported")
+        methods = auth_methods(metadata, name)
         request = request_of(_endpoint(metadata, name), form, self._credentials, methods)
 
         def ask() -> Generator[HttpRequest, HttpAnswer | None, HttpAnswer]:

@@ -33,7 +33,8 @@ def discover(issuer: str) -> Generator[HttpRequest, HttpAnswer | None, Metadata]
         raise Unreachable(f"the issuer's metadata answered {answer.status}")
     metadata = answer.json_object()
     if metadata.get("issuer") != issuer:
-        raise Unreachable("the issuer's metadata names another issuer")
+        slash = _slash(metadata.get("issuer"), issuer)
+        raise Unreachable(f"the issuer's metadata names another issuer{slash}")
     return metadata
 
 
@@ -43,6 +44,13 @@ def endpoint(metadata: Metadata, name: str) -> str:
     if not isinstance(url, str) or not is_safe_url(url):
         raise Unreachable(f"the issuer's metadata has no usable {name}")
     return url
+
+
+def _slash(named: object, issuer: str) -> str:
+    """Say so if only a slash at the end differs: that is hard to see, and still another issuer."""
+    if named == issuer.removesuffix("/"):
+        return ", one without the slash at its end"
+    return ", one with a slash at its end" if named == f"{issuer}/" else ""
 
 
 def _inserted(issuer: str) -> str:

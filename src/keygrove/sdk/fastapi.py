@@ -43,16 +43,22 @@ class Guard(SecurityBase):
         token_url: str | None = None,
         scheme_name: str = "OAuth2",
     ) -> None:
-        """`scopes` (name to description) and `token_url` are for the OpenAPI document."""
+        """`scopes` (name to description) and `token_url` are for the OpenAPI document.
+
+        It names the other scopes that endpoints require too, without a description.
+        """
         flow = OAuthFlowClientCredentials(
             tokenUrl=token_url or server.issuer.removesuffix("/") + "/oauth2/token", scopes=dict(scopes or {})
         )
+        self._named = flow.scopes
         self.model = OAuth2(flows=OAuthFlows(clientCredentials=flow))
         self.scheme_name = scheme_name
         self._server = server
 
     def require(self, *scopes: str) -> Any:
         """Make the dependency of an endpoint that needs all of these scopes; none means any good token."""
+        for scope in scopes:
+            self._named.setdefault(scope, "")
         return Security(self, scopes=list(scopes))
 
     async def __call__(self, request: Request, security_scopes: SecurityScopes) -> Principal:

@@ -24,17 +24,26 @@ from keygrove.sdk.steps import (
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
-Landed = Future[None]
-Waiting = Generator[Landed, None, Value]
 
 _GIVEN_UP_S = 30.0
+
+
+class Landed(Future[None]):
+    """Says that a run has ended, and only that. Nobody waits longer than `patience_s` seconds for it."""
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__()
+        self.patience_s = patience_s
+
+
+Waiting = Generator[Landed, None, Value]
 
 
 class Flight(Generic[Result]):
     """Runs steps one at a time: in a thread, or as a task when `fetch` is a coroutine function.
 
-    Nobody waits longer than `patience_s` seconds for a run. A run that hangs is given up after a while: the
-    next caller starts another, and what the old one brings is dropped.
+    Nobody waits longer than `patience_s` seconds for a run, be it by another flight's `wait`. A run that
+    hangs is given up after a while: the next caller starts another, and `land` is not told of the old one.
     """
 
     def __init__(
@@ -56,13 +65,18 @@ class Flight(Generic[Result]):
             getattr(fetch, "__call__", None)  # noqa: B004 - an object whose call is a coroutine function
         )
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a run has not ended, be it given up or not."""
+        return self._current is not None
+
     def join(self, make_steps: Callable[[], Steps[Result]]) -> Landed:
-        """Return the run that is under way, or start one. Its future says only that it has ended."""
+        """Return the run that is under way, or start one."""
         with self._lock:
             now = time.monotonic()
             if self._current is not None and now - self._started_at < max(_GIVEN_UP_S, 2 * self._patience_s):
                 return self._current
-            self._current, self._started_at = Future(), now
+            self._current, self._started_at = Landed(self._patience_s), now
             self._current.set_running_or_notify_cancel()  # so that one who stops waiting cannot cancel it
             mine = self._current
         try:
@@ -73,22 +87,14 @@ class Flight(Generic[Result]):
         return mine
 
     def wait(self, waiting: Waiting[Value]) -> Value:
-        """Run code that yields futures from `join`, by blocking. Raises TypeError if `fetch` is async."""
+        """Run code that waits for runs, of any flight, by blocking. Raises TypeError if `fetch` is async."""
         if self.is_async:
             raise TypeError("an asynchronous fetch needs the asynchronous methods")
-        return drive(waiting, self._block)
+        return drive(waiting, _block)
 
     async def wait_async(self, waiting: Waiting[Value]) -> Value:
-        """Run code that yields futures from `join`, by awaiting them."""
-        return await drive_async(waiting, self._await)
-
-    def _block(self, landed: Landed) -> None:
-        with suppress(FutureTimeout):
-            landed.result(self._patience_s)
-
-    async def _await(self, landed: Landed) -> None:
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(landed), self._patience_s)
+        """Run code that waits for runs, of any flight, by awaiting them."""
+        return await drive_async(waiting, _await)
 
     def _start(self, steps: Steps[Result], mine: Landed) -> None:
         if self.is_async:
@@ -135,3 +141,13 @@ class Flight(Generic[Result]):
                 self._current = None
                 self._land(outcome)
         mine.set_result(None)
+
+
+def _block(landed: Landed) -> None:
+    with suppress(FutureTimeout):
+        landed.result(landed.patience_s)
+
+
+async def _await(landed: Landed) -> None:
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.wrap_future(landed), landed.patience_s)

@@ -46,7 +46,7 @@ def fetch(request: HttpRequest, *, timeout_s: float = TIMEOUT_S, max_bytes: int 
         with error:
             return _read(error, deadline, max_bytes)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unreachable(f"{urlsplit(request.url).hostname}: {type(error).__name__}") from error
+        raise Unreachable(f"{urlsplit(request.url).hostname}: {_reason(error)}") from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -72,9 +72,18 @@ def _read(answer: http.client.HTTPResponse | IO[bytes], deadline: float, max_byt
             if time.monotonic() > deadline:
                 raise Unreachable("the answer is too slow")
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(f"the answer broke off: {type(error).__name__}") from error
+        raise Unreachable(f"the answer broke off: {_reason(error)}") from error
     headers = {name.lower(): value for name, value in answer.headers.items()}  # type: ignore[union-attr]
     return HttpAnswer(status=answer.status, headers=headers, body=bytes(body))  # type: ignore[union-attr]
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in the words of the system or of TLS: they know nothing of what was sent."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    cause = inner if isinstance(inner, Exception) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return "timed out" if isinstance(cause, TimeoutError) else type(cause).__name__
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,9 @@
 """The keys of an issuer and its metadata: fetched when needed, kept, and renewed behind the scenes.
 
 Up to FRESH_S seconds old they are used as they are. Up to OLD_S they are used while newer ones are fetched.
-Then newer ones are waited for; if none can be had, the last good set serves on, up to LOST_S. A key that the
-issuer withdraws is therefore refused after at most OLD_S seconds, unless the issuer cannot be reached.
+Then newer ones are waited for; if none can be had, the last good set serves on, up to LOST_S, and an API that
+is called every minute or more often does not wait again while each attempt fails. A key that the issuer
+withdraws is therefore refused after at most OLD_S seconds, unless the issuer cannot be reached.
 """
 
 import logging
@@ -25,7 +26,10 @@ _log = logging.getLogger("keygrove.sdk")
 
 
 class KeysUnavailable(Exception):
-    """There are no keys: none could be fetched yet, or not for a day, or not the one that is needed."""
+    """There are no keys: none could be fetched yet, or not for a day, or not the one that is needed.
+
+    The text says why the last attempt failed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class KeyCache:
         self._monotonic = monotonic
         self._kept: _Kept | None = None
         self._failures = 0
+        self._failure = ""
+        self._failed_at = float("-inf")
         self._next_attempt_at = monotonic()
         self.flight: Flight[_Fetched] = Flight(fetch, self._land, patience_s=2 * TIMEOUT_S + 1)
 
@@ -71,11 +77,11 @@ class KeyCache:
         age = self._age()
         if age > FRESH_S and self._may_try():
             landed = self.flight.join(self._refresh)
-            if age > OLD_S:
+            if age > LOST_S or (age > OLD_S and not self._failed_lately()):
                 yield landed
         kept = self._kept
         if kept is None or self._age() > LOST_S:
-            raise KeysUnavailable(f"no keys of {self._issuer}")
+            raise KeysUnavailable(f"no keys of {self._issuer}: {self._failure or 'no answer came in time'}")
         return kept
 
     def newer(self, known: PublicKeys) -> Waiting[PublicKeys | None]:
@@ -88,6 +94,10 @@ class KeyCache:
     def _age(self) -> float:
         kept = self._kept
         return float("inf") if kept is None else self._monotonic() - kept.fetched_at
+
+    def _failed_lately(self) -> bool:
+        """Whether the attempt before the next one failed. After a rest it says nothing any more."""
+        return self._monotonic() - self._failed_at < 2 * RETRY_S
 
     def _may_try(self) -> bool:
         return self._monotonic() >= self._next_attempt_at
@@ -105,10 +115,11 @@ class KeyCache:
     def _land(self, outcome: _Fetched | Exception) -> None:
         now = self._monotonic()
         if not isinstance(outcome, Exception):
-            self._kept, self._failures = _Kept(*outcome, now), 0
-            self._next_attempt_at = now + RETRY_S
+            self._kept, self._failures, self._failure = _Kept(*outcome, now), 0, ""
+            self._failed_at, self._next_attempt_at = float("-inf"), now + RETRY_S
             return
-        self._failures += 1
+        self._failures, self._failure = self._failures + 1, str(outcome) or type(outcome).__name__
+        self._failed_at = now
         pause = RETRY_S if self._kept else min(RETRY_S, 2 ** min(self._failures - 1, 5))
         self._next_attempt_at = now + pause
-        _log.warning("keys of %s could not be fetched: %s", self._issuer, outcome)
+        _log.warning("keys of %s could not be fetched: %s", self._issuer, self._failure)

@@ -10,6 +10,7 @@ from math import isfinite
 from urllib.parse import quote_plus, urlencode
 
 from keygrove.crypto.secrets import Secret
+from keygrove.sdk.discovery import Metadata
 from keygrove.sdk.steps import HttpAnswer, HttpRequest, Pause, Steps, Unreachable
 
 ATTEMPTS = 4
@@ -53,11 +54,17 @@ class Grant:
     members: Mapping[str, object] = field(repr=False, default_factory=dict)
 
 
+def auth_methods(metadata: Metadata, name: str) -> object:
+    """How clients may prove themselves at an endpoint: by Basic where that is not said (RFC 8414 §2)."""
+    methods = metadata.get(f"{name}_auth_methods_supported")
+    return ["client_secret_basic"] if methods is None else methods
+
+
 def request_of(url: str, form: Mapping[str, str], credentials: Credentials, methods: object) -> HttpRequest:
     """Build a request. Credentials go into the body, as most servers like it, or into the header.
 
-    `methods` is what the issuer's metadata says of the endpoint; the header is used where nothing else is
-    taken (RFC 6749 §2.3.1).
+    `methods` is what `auth_methods` gave, or None where no metadata was read; the header is used where
+    nothing else is taken (RFC 6749 §2.3.1).
     """
     headers = {
         "accept": "application/json",
@@ -83,7 +90,7 @@ def ask_until_answered(
     longest_pause_s: float = LONGEST_PAUSE_S,
 ) -> Steps[HttpAnswer]:
     """Return the first answer with status 200; ask again after a pause when the server is unreachable,
-    broken or busy. Raises TokenError.
+    broken or busy. Raises TokenError; at once when the credentials are wrong, whatever the status.
 
     `chance` returns a number between 0 and 1 and spreads clients that failed together.
     """
@@ -97,7 +104,8 @@ def ask_until_answered(
             if answer.status == 200:
                 return answer
             failure = _refusal(answer)
-            if answer.status != 429 and answer.status < 500:
+            is_busy = answer.status == 429 or answer.status >= 500
+            if not is_busy or failure.error == "invalid_client":  # no pause makes a wrong secret right
                 raise failure
             pause = max(pause, failure.retry_after_s)
         if attempt == attempts or pause > longest_pause_s:

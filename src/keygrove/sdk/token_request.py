@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from keygrove.crypto.secrets import Secret
 from keygrove.sdk.discovery import discover, endpoint
 from keygrove.sdk.steps import HttpAnswer, HttpRequest, Steps, answered
-from keygrove.sdk.token_endpoint import Credentials, Grant, ask_until_answered, read_grant, request_of
+from keygrove.sdk.token_endpoint import (
+    Credentials,
+    Grant,
+    ask_until_answered,
+    auth_methods,
+    read_grant,
+    request_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +38,12 @@ def request_token(order: Order, chance: Callable[[], float]) -> Steps[Grant]:
 
 
 def _ask(order: Order) -> Generator[HttpRequest, HttpAnswer | None, HttpAnswer]:
-    url, methods = order.token_url, None
+    url: str = order.token_url
+    methods: object = None
     if not url:
         metadata = yield from discover(order.issuer)
         url = endpoint(metadata, "token_endpoint")
-        methods = metadata.get("token_endpoint_auth_methods_supported")
+        methods = auth_methods(metadata, "token_endpoint")
     form = {"grant_type": "client_credentials"}
     if order.scopes:
         form["scope"] = " ".join(order.scopes)

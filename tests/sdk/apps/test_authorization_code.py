@@ -316,6 +316,9 @@ def test_a_code_whose_answer_is_lost_is_not_presented_again(issuer: AppIssuer) -
 
 def test_credentials_go_where_they_are_taken(issuer: AppIssuer) -> None:
     """RFC 6749 §2.3.1: in the body, or by Basic where nothing else is taken; none of a public client."""
+    connect(flow_at(issuer), issuer)
+    assert issuer.forms[-1]["client_secret"] == SECRET
+    assert issuer.authorizations[-1] is None
     issuer.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_basic", "none"]
     flow = flow_at(issuer)
     assert connect(flow, issuer).company_id == COMPANY

@@ -95,6 +95,36 @@ def test_a_connection_that_is_gone_is_told_apart(issuer: AppIssuer, flow: Author
             flow.refresh(connection)
 
 
+def test_wrong_credentials_are_told_at_once(issuer: AppIssuer, flow: AuthorizationCodeFlow) -> None:
+    """Whatever the status; the connection stays."""
+    connection = connect(flow, issuer)
+    issuer.queue = [Refusal(429, {"error": "invalid_client"}, {"Retry-After": "1"})] * 2
+    for use in (flow.refresh, flow.revoke):
+        with pytest.raises(TokenError, match="invalid_client"):
+            use(connection)
+    assert len(issuer.forms) == 3
+    assert flow.refresh(connection).refresh_token == "refresh-4"
+
+
+def test_an_issuer_that_does_not_say_how_gets_basic(issuer: AppIssuer) -> None:
+    """RFC 8414 §2: at the token endpoint and at the one for revocation; blocking or not."""
+    for name in ("token_endpoint", "revocation_endpoint"):
+        del issuer.metadata[f"{name}_auth_methods_supported"]
+    flow = flow_at(issuer)
+    flow.revoke(flow.refresh(connect(flow, issuer)))
+
+    async def use_async() -> None:
+        started = await flow.start_async()
+        connection = await flow.callback_async(issuer.allow(started.url), started.pending)
+        await flow.revoke_async(await flow.refresh_async(connection))
+
+    asyncio.run(use_async())
+    assert len(issuer.authorizations) == 6
+    assert all(issuer.authorizations)
+    assert not [form for form in issuer.forms if "client_secret" in form]
+    assert len(issuer.revoked) == 2
+
+
 def test_without_offline_there_is_nothing_to_renew(issuer: AppIssuer) -> None:
     """OpenID Connect Core §11."""
     flow = flow_at(issuer, scopes=["openid", "marketing.read"])
