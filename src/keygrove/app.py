@@ -30,7 +30,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
     management, keyring, server = house.management, house.keyring, house.server
 
     async def flush() -> None:
-        await server.usage.flush(house.database)
+        await server.usage.flush_when_due(house.database)
 
     async def share() -> None:
         await server.budget.share(house.database, now=management.now())
@@ -48,8 +48,7 @@ def duties(house: House, config: Config) -> tuple[Duty, ...]:
 
     return (
         Duty("watch the clock", 10, ClockWatch().look),
-        # Thousands of keys at once: the more of them are written together, the less each one costs.
-        Duty("write down usage", 1, flush, slowest_s=5),
+        Duty("write down usage", 1, flush),
         Duty("share failures", 1, share),
         Duty("tell apps of sign-outs", 1, house.courier.start_due),
         Duty("forget what has ended", 3600, forget),

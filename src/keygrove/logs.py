@@ -19,7 +19,7 @@ _FIRST = ("ts", "level", "event", "request_id", "route", "status", "dur_ms", "cl
 # Names whose whole value is hidden, whatever it looks like.
 _SECRET_NAMES = re.compile(r"password|secret|authorization|cookie|assertion|master_key|(^|_)tokens?$", re.I)
 _PATTERNS = (
-    (re.compile(r"kg_(sk|se|su|rp)_[0-9A-Za-z]+"), r"kg_\1_<secret>"),
+    (re.compile(r"kg_(sk|se|su|rp|rt|co)_[0-9A-Za-z]+"), r"kg_\1_<secret>"),
     (re.compile(r"eyJ[0-9A-Za-z_-]{8,}(\.[0-9A-Za-z_-]*)*"), "<token>"),
     (re.compile(r"\b(basic|bearer)\s+[0-9A-Za-z+/=._~-]{8,}", re.I), r"\1 <secret>"),
     (re.compile(r"\b(client_secret|password|secret|token|code)=[^&\s\"']+", re.I), r"\1=<secret>"),

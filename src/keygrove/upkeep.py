@@ -11,21 +11,16 @@ from keygrove.storage.database import DatabaseUnavailable
 
 # Less than that is a clock that is kept right; more is worth a look at the machine.
 LARGEST_STEP_S = 5.0
-_REST = 50
 log = logging.getLogger("keygrove.upkeep")
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Something to do about every `every_s` seconds, never later than that after the last time.
-
-    One that took long rests for longer, _REST times what it took, but never for more than `slowest_s`.
-    """
+    """Something to do about every `every_s` seconds, never later than that after the last time."""
 
     name: str
     every_s: float
     act: Callable[[], Awaitable[None]]
-    slowest_s: float = 0
 
 
 class ClockWatch:
@@ -57,17 +52,14 @@ async def run_duties(duties: Sequence[Duty], stop: asyncio.Event) -> None:
 
 
 async def _repeat(duty: Duty, stop: asyncio.Event) -> None:
-    pause_s = duty.every_s
     # Workers and nodes that started together do not all come at the same moment.
-    while not await _told(stop, within_s=pause_s * random.uniform(0.7, 1.0)):  # noqa: S311 - guards nothing
-        began = time.monotonic()
+    while not await _told(stop, within_s=duty.every_s * random.uniform(0.7, 1.0)):  # noqa: S311 - guards nothing
         try:
             await duty.act()
         except DatabaseUnavailable as error:
             log.warning("a duty waits for the database", extra={"duty": duty.name, "reason": str(error)})
         except Exception:
             log.exception("a duty failed", extra={"duty": duty.name})
-        pause_s = max(duty.every_s, min(_REST * (time.monotonic() - began), duty.slowest_s))
 
 
 async def _told(stop: asyncio.Event, *, within_s: float) -> bool:

@@ -11,7 +11,7 @@ from keygrove.backoffice.here import done, visit_shell
 from keygrove.backoffice.rendering import page
 from keygrove.backoffice.setup import PASSWORD_HINT
 from keygrove.backoffice.times import Moment, moment
-from keygrove.management import account
+from keygrove.management import account, sign_in
 from keygrove.management.account import OpenSession, SignedIn
 from keygrove.management.errors import Fault, Invalid, NotFound, Throttled
 from keygrove.web.forms import read_form
@@ -76,7 +76,7 @@ async def sign_out_now(request: Request) -> Response:
     form = await read_form(request)
     who = {"address": visit.address, "request_id": visit.request_id}
     if form.one("others"):
-        await account.sign_out_elsewhere(m, visit.session, **who)
+        await sign_in.sign_out_everywhere(m, visit.session, **who, but_here=True)
         return RedirectResponse(f"{_ACCOUNT}?done=signed-out-elsewhere", status_code=303)
     await account.sign_out_of(m, visit.session, form.one("session"), **who)
     return RedirectResponse(f"{_ACCOUNT}?done=signed-out-there", status_code=303)

@@ -66,7 +66,7 @@ def app_ready(here: Here, new: NewApp, heading: str, *, replaced: bool = False) 
         made=moment(here.m.now(), here.m.now()),
         discovery_url=here.discovery_url,
         redirect_uris=" ".join(app.redirect_uris),
-        dotenv=dotenv(client_id=app.client_id, client_secret=secret),
+        dotenv=dotenv(issuer=here.m.issuer, client_id=app.client_id, client_secret=secret),
     )
 
 

@@ -11,8 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from keygrove.backoffice.here import as_stranger, remembered
-from keygrove.backoffice.rendering import page
+from keygrove.backoffice.here import stranger_page
 from keygrove.backoffice.times import when_due
 from keygrove.management.errors import (
     DatabaseUnavailable,
@@ -159,10 +158,9 @@ async def _bug(request: Request, _error: Exception) -> Response:
 def trouble(request: Request, answer: Answer) -> Response:
     """The page of an error."""
     words = _TROUBLES.get(answer.status) or _TROUBLES[400 if answer.status < 500 else 500]
-    visitor, shell = as_stranger(request)
-    response = page(
+    response = stranger_page(
+        request,
         "trouble",
-        shell,
         words.heading,
         status=answer.status,
         code=answer.status,
@@ -171,4 +169,4 @@ def trouble(request: Request, answer: Answer) -> Response:
         ways=(("Go to Backoffice", "/"),),
     )
     response.headers.update(answer.headers)
-    return remembered(response, request, visitor)
+    return response

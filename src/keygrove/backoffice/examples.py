@@ -10,7 +10,10 @@ PLACEHOLDER = "YOUR_SECRET_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """One example. `language` names it in the page, `note` says what it needs."""
+    """One example. `language` names it in the page, `note` says what it needs.
+
+    A program's `caption` begins with the name to save it under.
+    """
 
     language: str
     title: str
@@ -34,7 +37,8 @@ _SNIPPETS.filters["sh"] = _shell_quoted
 _SNIPPETS.filters["string"] = json.dumps
 
 _ENVIRONMENT_NOTE = (
-    "Reads KEYGROVE_CLIENT_ID and KEYGROVE_CLIENT_SECRET from the environment: set -a; . ./.env; set +a"
+    "Reads KEYGROVE_CLIENT_ID and KEYGROVE_CLIENT_SECRET from the environment: "
+    "set -a; . ./keygrove.env; set +a"
 )
 
 
@@ -54,15 +58,18 @@ def examples(
         text = _SNIPPETS.get_template(file).render(values)
         return Snippet(language=language, title=title, caption=caption, text=text, note=note)
 
+    # Not token.py: it would stand in front of Python's own module `token` for all programs of its folder.
     return (
         snippet("curl", "curl", "token.sh", "Ask for a token", ""),
-        snippet("python", "Python", "token.py.txt", "token.py, standard library only", _ENVIRONMENT_NOTE),
-        snippet("node", "Node", "token.mjs", "token.mjs, Node 18 or newer", _ENVIRONMENT_NOTE),
+        snippet("python", "Python", "token.py.txt", "get_token.py, standard library only", _ENVIRONMENT_NOTE),
+        snippet("node", "Node", "token.mjs", "get_token.mjs, Node 18 or newer", _ENVIRONMENT_NOTE),
     )
 
 
-def dotenv(*, client_id: str, client_secret: str) -> str:
-    """The .env text. Ids and secrets hold letters, digits and `_` only, so nothing needs quoting."""
-    return (
-        _SNIPPETS.get_template("dotenv.txt").render(client_id=client_id, client_secret=client_secret) + "\n"
-    )
+def dotenv(*, issuer: str, client_id: str, client_secret: str) -> str:
+    """The .env text: all that the SDK needs. Nothing in it is quoted, for not every reader takes quotes off.
+
+    Ids and secrets hold letters, digits and `_` only; an issuer is a host and perhaps a port.
+    """
+    values = {"issuer": issuer, "client_id": client_id, "client_secret": client_secret}
+    return _SNIPPETS.get_template("dotenv.txt").render(values) + "\n"

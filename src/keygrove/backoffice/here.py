@@ -1,10 +1,12 @@
 """Where a request is: the person, the company at hand, what they may do, and the shell around the page."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from keygrove.backoffice.rendering import page
 from keygrove.backoffice.shell import CompanyLink, PersonCard, Shell, Theme
 from keygrove.management.companies import Company, refuse_entry
 from keygrove.management.context import Actor, Management
@@ -152,14 +154,10 @@ def stranger_shell(request: Request, visitor: Stranger) -> Shell:
     )
 
 
-def as_stranger(request: Request) -> tuple[Stranger, Shell]:
-    """A visitor who is not signed in, and their shell."""
+def stranger_page(request: Request, template: str, *title: str, **values: Any) -> Response:
+    """A page for a visitor who is not signed in, with the cookie that makes its forms work (see `page`)."""
     visitor = stranger(request)
-    return visitor, stranger_shell(request, visitor)
-
-
-def remembered(response: Response, request: Request, visitor: Stranger) -> Response:
-    """The response, with the cookie that makes the stranger's forms work."""
+    response = page(template, stranger_shell(request, visitor), *title, **values)
     remember(response, request, visitor)
     return response
 

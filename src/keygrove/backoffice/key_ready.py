@@ -22,7 +22,7 @@ def key_ready(here: Here, new: NewKey) -> Response:
         "Integrations",
         key=view(here, key),
         secret=secret,
-        dotenv=dotenv(client_id=key.client_id, client_secret=secret),
+        dotenv=dotenv(issuer=here.m.issuer, client_id=key.client_id, client_secret=secret),
         snippets=examples(
             token_url=here.token_url,
             audience=key.audience,

@@ -1,5 +1,7 @@
 """S20: an app asks that the person be signed out (OpenID Connect RP-Initiated Logout 1.0)."""
 
+from dataclasses import replace
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,10 +43,11 @@ def _answer(request: Request, outcome: AskFirst | SignedOut | NotUnderstood | As
             if just_now:
                 end(response, request)
             return response
-        case AskFirst(visit, asked, location, flaw):
+        case AskFirst(visit, asked, location, flaw, aged):
+            shell = visit_shell(request, visit)
             response = page(
                 "sign_out_of",
-                visit_shell(request, visit),
+                replace(shell, person=None, companies=()) if aged else shell,
                 "Sign out",
                 status=200 if flaw is None else 400,
                 asked=asked,

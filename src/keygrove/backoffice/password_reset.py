@@ -4,8 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from keygrove.backoffice.faults import FAILED, by_field, listed
-from keygrove.backoffice.here import as_stranger, remembered
-from keygrove.backoffice.rendering import page
+from keygrove.backoffice.here import stranger_page
 from keygrove.backoffice.setup import PASSWORD_HINT
 from keygrove.management import password_reset
 from keygrove.management.errors import Fault, Invalid, LinkExpired
@@ -45,10 +44,9 @@ async def _form(request: Request, token: str, *faults: Fault) -> Response:
         person = await password_reset.check(management(request), token)
     except LinkExpired:
         return _ended(request)
-    visitor, shell = as_stranger(request)
-    response = page(
+    return stranger_page(
+        request,
         "reset_password",
-        shell,
         _TITLE,
         status=FAILED if faults else 200,
         failed=bool(faults),
@@ -58,9 +56,7 @@ async def _form(request: Request, token: str, *faults: Fault) -> Response:
         errors=by_field(faults),
         password_hint=PASSWORD_HINT,
     )
-    return remembered(response, request, visitor)
 
 
 def _ended(request: Request) -> Response:
-    visitor, shell = as_stranger(request)
-    return remembered(page("reset_ended", shell, _TITLE, status=410), request, visitor)
+    return stranger_page(request, "reset_ended", _TITLE, status=410)

@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from keygrove.backoffice.faults import FAILED, by_field, listed
-from keygrove.backoffice.here import as_stranger, remembered
-from keygrove.backoffice.rendering import page
+from keygrove.backoffice.here import stranger_page
 from keygrove.management import setup
 from keygrove.management.errors import Fault, Invalid, LinkExpired, NotFound
 from keygrove.management.people import MIN_CHARACTERS
@@ -72,10 +71,9 @@ def _entered(form: Form) -> Entered:
 
 
 def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, ...] = ()) -> Response:
-    visitor, shell = as_stranger(request)
-    response = page(
+    return stranger_page(
+        request,
         "setup",
-        shell,
         "Set up",
         status=FAILED if faults else 200,
         failed=bool(faults),
@@ -85,14 +83,11 @@ def _form(request: Request, token: str, entered: Entered, faults: tuple[Fault, .
         errors=by_field(faults),
         password_hint=PASSWORD_HINT,
     )
-    return remembered(response, request, visitor)
 
 
 def _ended(request: Request) -> Response:
-    visitor, shell = as_stranger(request)
-    return remembered(page("setup_ended", shell, "Set up", status=410), request, visitor)
+    return stranger_page(request, "setup_ended", "Set up", status=410)
 
 
 def _done(request: Request) -> Response:
-    visitor, shell = as_stranger(request)
-    return remembered(page("setup_done", shell, "Set-up is done", status=404), request, visitor)
+    return stranger_page(request, "setup_done", "Set-up is done", status=404)

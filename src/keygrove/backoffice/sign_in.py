@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from keygrove.backoffice.faults import FAILED, Listed, by_field, too_many
-from keygrove.backoffice.here import as_stranger, done, remembered, visit_shell
+from keygrove.backoffice.here import done, stranger_page, visit_shell
 from keygrove.backoffice.rendering import page
 from keygrove.management import sign_in
 from keygrove.management.errors import Fault, Invalid, Throttled
@@ -56,10 +56,9 @@ def _form(
 ) -> Response:
     # One fault at most, told in full at the field: the list on top says what to do about it.
     advice = "Check your e-mail address and password." if status == FAILED else "Wait before you try again."
-    visitor, shell = as_stranger(request)
-    response = page(
+    return stranger_page(
+        request,
         "sign_in",
-        shell,
         "Sign in",
         status=status if faults else 200,
         failed=bool(faults),
@@ -69,7 +68,6 @@ def _form(
         next=wanted,
         flash_text=done(request),
     )
-    return remembered(response, request, visitor)
 
 
 async def sign_out_page(request: Request) -> Response:

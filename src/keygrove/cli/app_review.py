@@ -64,11 +64,11 @@ def _looked_at(client_id: str) -> str:
     from keygrove.management import apps
     from keygrove.management.app_details import revision_of
 
-    if not sys.stdin.isatty():
-        raise WronglyUsed("there is no terminal to ask on: add the REVISION that `keygrove app show` names")
     app = with_management(lambda m: apps.of_operator(m, client_id), create=False)
     if app.state != "in_review":
         raise CommandFailed(f"the app's state is {state_of(app)}: only what is in review can be approved")
+    if not sys.stdin.isatty():
+        raise WronglyUsed("there is no terminal to ask on: add the REVISION that `keygrove app show` names")
     print(f"{text_of(app)}\n", file=sys.stderr)
     ask("Let every company connect this?")
     return revision_of(app)

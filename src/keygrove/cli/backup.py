@@ -22,6 +22,11 @@ run: keygrove signing-key rotate --now"""
 _AFTER_COMPARED = """\
 Of these, what came back with the backup is to be removed again by hand; then run: keygrove signing-key \
 rotate --now"""
+_AFTER_DRY_RUN = """\
+What was removed, suspended or revoked after {made_at} would be back when this is restored, and the backup \
+cannot tell what that is. To have it listed, name the lost database with --compare if it can still be read."""
+_AFTER_COMPARED_DRY_RUN = """\
+Of these, what comes back when this is restored will have to be removed again by hand."""
 _NO_MASTER_KEY = """\
 The master key is not here: put the one that the backup was made with at {place}, or set \
 KEYGROVE_MASTER_KEY. Without it Keygrove does not start."""
@@ -186,13 +191,16 @@ def _report(
     if verified:
         parts.append(f"The master key opens every signing key: {', '.join(sorted(contents.signing_keys))}")
     if removed is None:
-        parts.append(_AFTER.format(made_at=made_at))
+        parts.append((_AFTER_DRY_RUN if dry_run else _AFTER).format(made_at=made_at))
     elif removed:
         rows = [
             (time_text(each.at_us // 1_000_000), each.action, each.target_id, each.actor_name)
             for each in removed
         ]
-        parts += [table(["WHEN", "WHAT", "OF", "BY"], rows), _AFTER_COMPARED]
+        parts += [
+            table(["WHEN", "WHAT", "OF", "BY"], rows),
+            _AFTER_COMPARED_DRY_RUN if dry_run else _AFTER_COMPARED,
+        ]
     else:
         parts.append(f"Nothing was removed, suspended or revoked after {made_at}.")
     if settings.master_key is None and not settings.master_key_file.exists():

@@ -3,14 +3,15 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,26 +24,31 @@ if TYPE_CHECKING:
 _HOST = "127.0.0.1"
 _READY_WITHIN_S = 60
 _STOPPED_WITHIN_S = 20
+_DATA_DIR = Path(".demo")
+_PORT_OPTIONS = ("--port", "--api-port", "--app-port")
+_FIRST_PORT, _LAST_PORT = 1024, 65535
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_ITS_OWN = "# Written by `keygrove demo`"
 _QUIET = ("--no-access-log", "--no-server-header", "--host", _HOST)
 
 
+def _port(option: str, about: str) -> Any:
+    return typer.Option(option, min=1, max=_LAST_PORT, help=about)
+
+
 def demo(
-    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the demo keeps its data.")] = Path(
-        ".demo"
-    ),
-    port: Annotated[int, typer.Option("--port", help="The port of Keygrove.")] = 8400,
-    api_port: Annotated[int, typer.Option("--api-port", help="The port of the protected API.")] = 8401,
-    app_port: Annotated[int, typer.Option("--app-port", help="The port of the third party's app.")] = 8402,
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the demo keeps its data.")] = _DATA_DIR,
+    port: Annotated[int, _port("--port", "The port of Keygrove.")] = 8400,
+    api_port: Annotated[int, _port("--api-port", "The port of the protected API.")] = 8401,
+    app_port: Annotated[int, _port("--app-port", "The port of the third party's app.")] = 8402,
     as_json: Json = False,
 ) -> None:
     """Start Keygrove with an API that it protects and an app.
 
     How to try them is printed. Ctrl-C stops all three.
     """
+    from keygrove.cli.demo_folder import write_configuration
     from keygrove.config.loading import load
 
     if any(value is not None for value in place.flags.values()):
@@ -55,15 +61,8 @@ def demo(
         marketplace=f"http://localhost:{app_port}",
     )
     folder = data_dir.resolve()
-    another = (
-        f"For other ports: {_program()} demo "
-        f"--port {port + 10} --api-port {api_port + 10} --app-port {app_port + 10}"
-    )
-    for taken in (port, api_port, app_port):
-        _refuse_taken_port(taken, another)
-    _refuse_another_installation(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_configuration(folder, issuer=places.issuer, port=port)
+    _settle((port, api_port, app_port), data_dir, folder)
+    write_configuration(folder, issuer=places.issuer, port=port)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KEYGROVE_")}
     serving = {
         **environ,
@@ -82,35 +81,6 @@ def demo(
         if _wait_until_ready(children, {name: url for name, (_, _, url) in commands.items()}, folder):
             _tell(credentials, places, data_dir, as_json)
             _wait_for_the_end(children, folder)
-
-
-def _refuse_another_installation(folder: Path) -> None:
-    """Raises CommandFailed when the folder has a Keygrove that no demo made."""
-    from keygrove.config.sources import FILE_NAME
-
-    path = folder / FILE_NAME
-    if path.exists():
-        others = not path.read_bytes().startswith(_ITS_OWN.encode())
-    else:
-        others = (folder / "keygrove.db").exists()
-    if others:
-        raise CommandFailed(f"{folder} is another Keygrove's; give the demo a folder of its own: --data-dir")
-
-
-def _write_configuration(folder: Path, *, issuer: str, port: int) -> None:
-    """What the demo runs with, for the command line too: it reads the file of the folder it is told."""
-    from keygrove.config.sources import FILE_NAME
-
-    lines = (
-        f"{_ITS_OWN} whenever it starts. `keygrove --data-dir` with this folder reads it.",
-        f"issuer = {json.dumps(issuer)}",
-        f"port = {port}",
-        "workers = 2",
-        'platform_name = "Understory"',
-    )
-    draft = folder / f"{FILE_NAME}.draft"
-    draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    draft.replace(folder / FILE_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +129,56 @@ def _program() -> str:
     return sys.argv[0] if sys.argv[0].startswith(".") else "keygrove"
 
 
-def _refuse_taken_port(port: int, another: str) -> None:
+def _is_taken(port: int) -> bool:
     from keygrove.cli.workers import listen
 
     try:
         listen(_HOST, port).close()
     except OSError:
-        raise CommandFailed(f"port {port} is taken; a demo may be running already. {another}") from None
+        return True
+    return False
+
+
+def _settle(ports: Sequence[int], data_dir: Path, folder: Path) -> None:
+    """Make the folder this demo's, on ports that are free. Raises CommandFailed, WronglyUsed."""
+    from keygrove.cli.demo_folder import hold, refuse_another_installation
+
+    others = _other_ports(ports)
+    if len(set(ports)) < len(ports):
+        raise WronglyUsed(f"the three ports must differ, as in: {_elsewhere(others, data_dir)}")
+    refuse_another_installation(folder)
+    taken = next(filter(_is_taken, ports), None)
+    # A folder is made only for a demo that starts.
+    if (taken is None or folder.exists()) and not hold(folder):
+        free = ports if taken is None else others
+        # `.` and `..` have no name to go beside.
+        parent = folder.parent if data_dir.is_absolute() else Path(os.path.relpath(folder.parent))
+        beside = parent / f"{folder.name}-{free[0]}"
+        raise CommandFailed(
+            f"a demo is running in {folder}; for another one beside it: {_elsewhere(free, beside)}"
+        )
+    if taken is not None:
+        raise CommandFailed(
+            f"port {taken} is taken; a demo may be running already. "
+            f"For other ports: {_elsewhere(others, data_dir)}"
+        )
+
+
+def _elsewhere(ports: Sequence[int], data_dir: Path) -> str:
+    """The command for a demo with these ports and this folder."""
+    options = [f"{option} {port}" for option, port in zip(_PORT_OPTIONS, ports, strict=True)]
+    if data_dir != _DATA_DIR:
+        options.append(f"--data-dir {shlex.quote(str(data_dir))}")
+    return f"{_program()} demo {' '.join(options)}"
+
+
+def _other_ports(ports: Sequence[int]) -> tuple[int, ...]:
+    """One for each of these, all different, none of these: any may be taken."""
+    chosen: tuple[int, ...] = ()
+    for port in ports:
+        candidates = (*range(port + 10, _LAST_PORT + 1), *range(_FIRST_PORT, port))
+        chosen += (next(each for each in candidates if each not in (*ports, *chosen)),)
+    return chosen
 
 
 def _seeded(environ: Mapping[str, str], folder: Path, places: Places) -> "Credentials":
@@ -204,6 +217,8 @@ def _child(
     """
     import ctypes
 
+    from keygrove.cli.demo_folder import open_log
+
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def before_it_begins() -> None:
@@ -212,7 +227,7 @@ def _child(
         if os.getppid() != parent:
             os._exit(1)
 
-    with (folder / f"{name}.log").open("wb") as log:
+    with open_log(folder, name) as log:
         process = subprocess.Popen(
             command,
             env=environ,
@@ -264,7 +279,7 @@ def _answers(url: str) -> bool:
 def _refuse_the_dead(children: Mapping[str, "subprocess.Popen[bytes]"], folder: Path) -> None:
     for name, process in children.items():
         if process.poll() is not None:
-            raise CommandFailed(f"{name} stopped by itself; {folder / f'{name}.log'} says why")
+            raise CommandFailed(f"{name} stopped by itself; the end of {folder / f'{name}.log'} says why")
 
 
 def _wait_for_the_end(children: Mapping[str, "subprocess.Popen[bytes]"], folder: Path) -> None:
@@ -275,7 +290,7 @@ def _wait_for_the_end(children: Mapping[str, "subprocess.Popen[bytes]"], folder:
 
 def _tell(credentials: "Credentials", places: Places, data_dir: Path, as_json: bool) -> None:
     from keygrove.backoffice.examples import examples
-    from keygrove.demo.api import AUDIENCE
+    from keygrove.demo.platform import AUDIENCE
 
     token = examples(
         token_url=f"{places.issuer}/oauth2/token",
@@ -298,10 +313,12 @@ def _tell(credentials: "Credentials", places: Places, data_dir: Path, as_json: b
         ("Client ID", credentials.client_id),
         ("Secret Key", credentials.client_secret),
         ("An app to connect", places.marketplace),
+        ("Logs", str(data_dir / "*.log")),
     ]
+    command_line = f"{_program()} --data-dir {shlex.quote(str(data_dir))}"
     print(
         f"The demo is running. Ctrl-C stops it.\n\n{members(lines)}\n\n"
-        f"The command line, in this folder: {_program()} --data-dir {data_dir} company list\n\n"
+        f"The command line, in this folder: {command_line} company list\n\n"
         f"Get a token:\n\n{token}\n\nThen put it into a request to the API:\n\n{call}\n",
         flush=True,
     )

@@ -13,6 +13,7 @@ from keygrove.cli import (
     backup,
     companies,
     demo,
+    journal,
     keys,
     people,
     place,
@@ -42,6 +43,7 @@ serve.add_to(commands)
 settings.add_to(commands)
 upkeep.add_to(commands)
 backup.add_to(commands)
+journal.add_to(commands)
 commands.add_typer(companies.commands, name="company")
 commands.add_typer(people.commands, name="person")
 commands.add_typer(keys.commands, name="key")
@@ -119,6 +121,8 @@ def _explained(error: Exception) -> tuple[list[str], int]:
             return [str(error)], 1
         case DatabaseUnavailable():
             return [f"the database is not available: {error}"], 1
+        case OSError(filename=str(file), strerror=str(reason)):
+            return [f"{file}: {reason}"], 1
         case OSError():
             return [str(error)], 1
     place = error.__traceback__

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _GRACE_S = 10
 _NO_PORT = {errno.EADDRINUSE, errno.EACCES}
+_FOR_ALL = "set port in keygrove.toml, or KEYGROVE_PORT, for all commands"
+_PORT_HELP = (
+    f"The port to listen on. Other commands do not see this, and print links to another port; {_FOR_ALL}."
+)
 # Clients that ask for many tokens keep their connection; idle ones are closed when there are too many.
 _KEEP_ALIVE_S = 30
 # Twice what a worker lets in as connections (web.connection.MAX_CONNECTIONS).
@@ -29,7 +33,7 @@ _OPEN_FILES = 8192
 
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="The port to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help=_PORT_HELP)] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="How many worker processes.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +53,7 @@ def serve(
     import_module("keygrove.web.connection")
     flags = {"host": host, "port": port, "workers": workers}
     settings = configuration(flags)
+    elsewhere = None if port is None else _issuer_of_other_commands()
     os.environ.update(environment_of({**place.flags, **flags}))
     logs.configure(settings.log_level)
     _set_limits()
@@ -56,7 +61,7 @@ def serve(
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        choice = "; choose another port with --port or KEYGROVE_PORT" if error.errno in _NO_PORT else ""
+        choice = f"; to choose another port, {_FOR_ALL}" if error.errno in _NO_PORT else ""
         where = f"{settings.host}:{settings.port}"
         raise CommandFailed(f"cannot listen on {where}: {error.strerror}{choice}") from None
     if code := in_a_child(lambda: asyncio.run(_prepare(settings, as_json))):
@@ -66,9 +71,22 @@ def serve(
         log.info("no catalogue is configured; the sample catalogue is used")
     log.info("serving", extra={"issuer": settings.issuer, "host": settings.host, "port": settings.port,
                                "workers": settings.workers})  # fmt: skip
+    if elsewhere not in (None, settings.issuer):
+        log.warning(
+            f"other commands do not see --port, and print links to another issuer; {_FOR_ALL}",
+            extra={"issuer": settings.issuer, "their_issuer": elsewhere},
+        )
     crowd = Crowd(settings.workers)
     work = partial(_work, settings, crowd)
     sys.exit(Supervisor(work, listener, settings.workers).run())
+
+
+def _issuer_of_other_commands() -> str | None:
+    """What the issuer is without this command's own flags; None when these would be told of faults first."""
+    from keygrove.config.loading import read
+
+    config = read(place.flags).config
+    return config.issuer if config else None
 
 
 def _set_limits() -> None:

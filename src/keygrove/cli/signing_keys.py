@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from keygrove.house import House
     from keygrove.management.signing_keys import KeyListing, Revocation, Rotation
 
+# Until a verifier fetches the key set again, whatever we do: docs/divergences.md, "Signing keys".
+_BELIEVED = """\
+Servers publish it no more within 15 seconds. APIs refuse its tokens once they have fetched the keys again: \
+within 15 minutes with Keygrove's SDK, an hour with others that obey max-age. After those 15 seconds, \
+restart the APIs that must not wait."""
+
 commands = typer.Typer(
     help="Signing keys: what the issuer signs tokens with.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -98,10 +104,15 @@ def revoke(
 ) -> None:
     """Take a signing key back, for good.
 
-    Every token that it signed becomes invalid. When it is the one that signs, the
-    next one takes over at once, or a new one. On a terminal this asks first.
+    Servers publish it no more within 15 seconds. APIs refuse its tokens once they have
+    fetched the keys again: within 15 minutes with Keygrove's SDK, an hour with others
+    that obey max-age. When it is the one that signs, the next one takes over at once,
+    or a new one. On a terminal this asks first.
     """
-    confirm(f"Revoke the signing key {kid}? Every token that it signed becomes invalid.", yes=yes)
+    confirm(
+        f"Revoke the signing key {kid}? APIs refuse its tokens once they have fetched the keys again.",
+        yes=yes,
+    )
 
     async def take_back(house: "House") -> "Revocation":
         from keygrove.management import signing_keys
@@ -117,4 +128,4 @@ def revoke(
         "revoked": value_of(done.key),
         "successor": value_of(done.successor) if done.successor is not None else None,
     }
-    show(as_json, value, members(lines))
+    show(as_json, value, f"{members(lines)}\n\n{_BELIEVED}")

@@ -29,28 +29,36 @@ def read_catalogue(entries: Entries, faults: list[Fault]) -> Catalogue | None:
     before = len(faults)
     apis = []
     for at, entry in mine.items():
-        if len(at) < 3 or not isinstance(at[1], int):
+        if not _in_a_table_of_its_own(at, entry):
             faults.append(Fault(entry.place, "an API is a table of its own, headed [[api]]"))
             return None
     for index in sorted({cast("int", at[1]) for at in mine}):
-        apis.append(_api(_below(mine, ("api", index)), faults))
+        apis.append(_api(*_table(mine, ("api", index)), faults))
     _find_duplicates(mine, faults)
     return Catalogue(apis=tuple(apis)) if len(faults) == before else None
 
 
-def _below(entries: Entries, start: ConfigPath) -> Entries:
-    """The entries under a path, with that path cut off."""
-    return {at[len(start) :]: entry for at, entry in entries.items() if at[: len(start)] == start}
+def _in_a_table_of_its_own(at: ConfigPath, entry: Entry) -> bool:
+    """Whether this is, or is in, a table with `[[…]]` around its name; one without any line is an entry."""
+    return len(at) > 1 and isinstance(at[1], int) and (len(at) > 2 or entry.value == {})
 
 
-def _api(fields: Entries, faults: list[Fault]) -> ApiListing:
-    place = next(iter(fields.values())).place
+def _table(entries: Entries, start: ConfigPath) -> tuple[str, Entries]:
+    """Where the table of a path is, and the entries in it, with that path cut off."""
+    below = {at[len(start) :]: entry for at, entry in entries.items() if at[: len(start)] == start}
+    return next(iter(below.values())).place, {at: entry for at, entry in below.items() if at}
+
+
+def _api(place: str, fields: Entries, faults: list[Fault]) -> ApiListing:
+    rows = set[int]()
     for at, entry in fields.items():
         if at[0] not in API_FIELDS:
             faults.append(Fault(entry.place, unknown("api", str(at[0]), API_FIELDS)))
-        elif at[0] == "permission" and (len(at) != 3 or not isinstance(at[1], int)):
+        elif at[0] == "permission" and not (_in_a_table_of_its_own(at, entry) and len(at) <= 3):
             faults.append(Fault(entry.place, "a permission is a table of its own, headed [[api.permission]]"))
-        elif at[0] != "permission" and len(at) != 1:
+        elif at[0] == "permission":
+            rows.add(cast("int", at[1]))
+        elif len(at) != 1:
             faults.append(Fault(entry.place, f"api.{at[0]} must be text"))
     audience = _text(fields, "api", "audience", place, faults)
     if audience and not _AUDIENCE.fullmatch(audience):
@@ -63,12 +71,9 @@ def _api(fields: Entries, faults: list[Fault]) -> ApiListing:
     name = _named(fields, "api", "name", place, faults)
     token_type = _one_of(fields, "token_type", TOKEN_TYPES, place, faults)
     algorithm = _one_of(fields, "signing_algorithm", SIGNING_ALGORITHMS, place, faults)
-    rows = sorted(
-        {at[1] for at in fields if at[0] == "permission" and len(at) == 3 and isinstance(at[1], int)}
-    )
-    if not rows and not any(at[0] == "permission" and len(at) != 3 for at in fields):
+    if not any(at[0] == "permission" for at in fields):
         faults.append(Fault(place, "the API needs at least one [[api.permission]]"))
-    permissions = tuple(_permission(_below(fields, ("permission", row)), faults) for row in rows)
+    permissions = tuple(_permission(*_table(fields, ("permission", row)), faults) for row in sorted(rows))
     return ApiListing(
         audience=audience,
         name=name,
@@ -78,8 +83,7 @@ def _api(fields: Entries, faults: list[Fault]) -> ApiListing:
     )
 
 
-def _permission(fields: Entries, faults: list[Fault]) -> Permission:
-    place = next(iter(fields.values())).place
+def _permission(place: str, fields: Entries, faults: list[Fault]) -> Permission:
     faults.extend(
         Fault(entry.place, unknown("api.permission", str(at[0]), PERMISSION_FIELDS))
         for at, entry in fields.items()

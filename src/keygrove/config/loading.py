@@ -24,7 +24,7 @@ from keygrove.config.sources import (
     from_file,
     from_flags,
 )
-from keygrove.config.words import unknown
+from keygrove.config.words import not_a_setting, unknown
 from keygrove.management.catalogue import SAMPLE, Catalogue
 from keygrove.storage.opening import SQLITE
 
@@ -146,16 +146,15 @@ def _file_entries(named: str, folder: Path, above: Entries, faults: list[Fault])
 
 def _refuse_unknown_names(entries: Entries, faults: list[Fault]) -> None:
     names = [setting.name for setting in SETTINGS]
-    variables = [setting.variable for setting in SETTINGS]
+    variables = [setting.variable.removeprefix(PREFIX) for setting in SETTINGS]
     for at, entry in entries.items():
         if at[0] == "api" or at in {(name,) for name in names}:
             continue
         if at[0] in names:
             faults.append(Fault(entry.place, f"{at[0]} is a single value, not a table"))
         elif entry.place.startswith(PREFIX):
-            faults.append(
-                Fault(entry.place, unknown("", entry.place, variables).removeprefix(f"{entry.place} "))
-            )
+            message = not_a_setting(entry.place.removeprefix(PREFIX), variables, before=PREFIX)
+            faults.append(Fault(entry.place, message))
         else:
             faults.append(Fault(entry.place, unknown("", ".".join(map(str, at)), [*names, "api"])))
 
@@ -172,7 +171,7 @@ def _given(entries: Entries, faults: list[Fault]) -> dict[str, Any]:
         except msgspec.ValidationError:
             faults.append(Fault(entry.place, f"{setting.name} must be {setting.expects}"))
         except ValueError as error:
-            faults.append(Fault(entry.place, f"{setting.name}: {error}"))
+            faults += [Fault(entry.place, f"{setting.name}: {said}") for said in error.args]
     return given
 
 

@@ -13,11 +13,15 @@ from msgspec import Meta
 from keygrove.storage.opening import POSTGRES
 
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+# Nothing that means something to a shell: the issuer stands in the `.env` that people get for their programs.
+_HOST_AND_PORT = re.compile(
+    r"([a-z0-9]|[a-z0-9][a-z0-9._-]*[a-z0-9]|\[(?P<ipv6>[0-9a-f:.]+)\])(:[0-9]+)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting. `expects` completes "must be …"; `check` raises ValueError with a sentence.
+    """One setting. `expects` completes "must be …"; `check` raises ValueError, each argument a sentence.
 
     A default that follows from other settings or from the machine is None here; `derived` says from what,
     and `example` is a value to show instead.
@@ -65,24 +69,46 @@ def is_loopback_issuer(issuer: str) -> bool:
 
 
 def check_issuer(issuer: str) -> None:
-    """https, or http on loopback; a host, perhaps a port, nothing more (RFC 8414 §2). Raises ValueError."""
+    """https, or http on loopback; a host, perhaps a port, nothing more (RFC 8414 §2).
+
+    Raises ValueError with every fault.
+    """
     try:
         parts = urlsplit(issuer)
         host, _ = parts.hostname or "", parts.port
+        found = _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2])
+        if found and found["ipv6"]:
+            ipaddress.IPv6Address(found["ipv6"])
     except ValueError:
         raise ValueError("must be a URL such as https://auth.example.com") from None
-    if not re.fullmatch(r"[!-~]+", issuer) or parts.scheme not in ("http", "https") or not host:
+    is_url = re.fullmatch(r"[!-~]+", issuer) and parts.scheme in ("http", "https")
+    if not is_url or not found:
         raise ValueError("must be a URL such as https://auth.example.com")
-    if "?" in issuer or "#" in issuer or parts.username is not None:
-        raise ValueError("must not have a query, a fragment or a user name")
-    if issuer.endswith("/"):
-        raise ValueError("must not end with a slash: clients compare it exactly")
-    if parts.path:
-        raise ValueError("must not have a path: clients find its documents at the root of the host")
-    if parts.netloc != parts.netloc.lower():
-        raise ValueError("must have its host in lower case: clients compare it exactly")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("must begin with https:// unless its host is this machine (127.0.0.1)")
+    faults = [
+        said
+        for wrong, said in (
+            (
+                parts.scheme == "http" and not is_loopback(host),
+                "must begin with https:// unless its host is this machine (127.0.0.1)",
+            ),
+            (
+                parts.netloc != parts.netloc.lower(),
+                "must have its host in lower case: clients compare it exactly",
+            ),
+            (
+                "?" in issuer or "#" in issuer or parts.username is not None,
+                "must not have a query, a fragment or a user name",
+            ),
+            (
+                parts.path.strip("/"),
+                "must not have a path: clients find its documents at the root of the host",
+            ),
+            (issuer.endswith("/"), "must not end with a slash: clients compare it exactly"),
+        )
+        if wrong
+    ]
+    if faults:
+        raise ValueError(*faults)
 
 
 def check_database(url: str) -> None:
@@ -97,12 +123,19 @@ def check_database(url: str) -> None:
 
 
 def check_proxies(proxies: tuple[str, ...]) -> None:
-    """IP addresses and networks. Raises ValueError."""
+    """IP addresses and networks. Other spellings of either would match no peer, in silence.
+
+    Raises ValueError.
+    """
     for proxy in proxies:
         try:
-            ipaddress.ip_network(proxy, strict=False)
+            address = ipaddress.ip_interface(proxy)
         except ValueError:
             raise ValueError(f"{proxy!r} is neither an IP address nor a network such as 10.0.0.0/8") from None
+        if address.version == 6 and address.ipv4_mapped:
+            raise ValueError(f"{proxy!r} is IPv4 mapped to IPv6; write it as IPv4, such as 10.0.0.0/8")
+        if "/" in proxy and address.ip != address.network.network_address:
+            raise ValueError(f"{proxy!r} is an address in a network; write the network, {address.network}")
 
 
 def check_log_level(level: str) -> None:

@@ -14,20 +14,37 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel
 
 from keygrove.demo.consents import CompanyData, Consent, invent_company
+from keygrove.demo.platform import AUDIENCE, MARKETING_READ
 from keygrove.sdk.access_token import Principal
 from keygrove.sdk.fastapi import Guard, answer_with_code_and_message
 from keygrove.sdk.resource_server import ResourceServer
 
-AUDIENCE: Final = "https://api.understory.io"
-MARKETING_READ: Final = "marketing.read"
 MAX_LIMIT: Final = 100
 
+_NAME = "Demo API"
+_ABOUT = "A small API that Keygrove protects. Send a token in the header: Authorization: Bearer ACCESS_TOKEN"
 _SCOPES = {MARKETING_READ: "Read marketing consents"}
 _MAC_BYTES = 12
+
+
+class Endpoint(BaseModel):
+    """What can be read where, and with which token: none, any, or one with a permission."""
+
+    path: str
+    summary: str
+    token: str
+
+
+class Front(BaseModel):
+    """For whoever opens the bare address: what this is."""
+
+    name: str
+    about: str
+    endpoints: list[Endpoint]
 
 
 class Status(BaseModel):
@@ -63,7 +80,7 @@ def create_api(*, issuer: str, audience: str, companies: Mapping[str, CompanyDat
     """Build the API for an issuer's tokens. A company that is not listed has an empty name and no data."""
     guard = Guard(ResourceServer(issuer=issuer, audience=audience), scopes=_SCOPES)
     api = FastAPI(
-        title="Demo API", version="1", redirect_slashes=False, docs_url=None, redoc_url=None,
+        title=_NAME, version="1", redirect_slashes=False, docs_url=None, redoc_url=None,
         responses={"default": {"model": Fault, "description": "An error"}},
     )  # fmt: skip
     answer_with_code_and_message(api)
@@ -87,6 +104,10 @@ def from_environment() -> FastAPI:
 def _routes(guard: Guard, companies: Mapping[str, CompanyData]) -> APIRouter:
     router = APIRouter(redirect_slashes=False)
     cursors = Cursors(secrets.token_bytes(32))
+
+    @_read(router, "/", tags=["Test"], summary="What this is")
+    async def front(request: Request) -> Front:
+        return Front(name=_NAME, about=_ABOUT, endpoints=_endpoints(request.app))
 
     @_read(router, "/v1/status", tags=["Test"], summary="Status")
     async def status() -> Status:
@@ -130,6 +151,20 @@ def _routes(guard: Guard, companies: Mapping[str, CompanyData]) -> APIRouter:
         return consent
 
     return router
+
+
+def _endpoints(api: FastAPI) -> list[Endpoint]:
+    """What the API's own document says of its endpoints, but for the one at the root."""
+    paths: dict[str, Any] = api.openapi()["paths"]
+    found = {path: item["get"] for path, item in paths.items() if path != "/"}
+    return [Endpoint(path=path, summary=each["summary"], token=_token(each)) for path, each in found.items()]
+
+
+def _token(operation: Mapping[str, Any]) -> str:
+    needed: list[dict[str, list[str]]] = operation.get("security", [])
+    if not needed:
+        return "none"
+    return " ".join(scope for scheme in needed for scopes in scheme.values() for scope in scopes) or "any"
 
 
 def _read(router: APIRouter, path: str, **about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

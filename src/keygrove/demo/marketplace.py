@@ -25,14 +25,14 @@ from starlette.routing import Route
 
 from keygrove.crypto.jose import InvalidToken
 from keygrove.demo.account import Account, AccountUnreachable, TokenNotTaken, look_into
-from keygrove.demo.api import AUDIENCE, MARKETING_READ
+from keygrove.demo.platform import AUDIENCE, MARKETING_READ
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow, GrantEnded
 from keygrove.sdk.connection import Connection
 from keygrove.sdk.key_cache import KeysUnavailable
 from keygrove.sdk.pending import AuthorizationFailed, AuthorizationRefused
 from keygrove.sdk.token_endpoint import TokenError
 
-PLATFORM: Final = "Understory demo"
+PLATFORM: Final = "Understory"
 NAME: Final = "Waves Marketplace"
 CALLBACK: Final = "/callback"
 TOLD: Final = "/backchannel-logout"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from keygrove.crypto.secrets import BASE62
 from keygrove.demo import marketplace
-from keygrove.demo.api import MARKETING_READ
+from keygrove.demo.platform import MARKETING_READ
 from keygrove.management import apps, companies, integrations, people
 from keygrove.management.app_details import AppDetails, details_of
 from keygrove.management.companies import Company

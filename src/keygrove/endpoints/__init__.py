@@ -11,6 +11,7 @@ exchange      one request of a program: answered, refused or failed
 cross_origin  which of the answers a page in a browser may read (CORS)
 assertions    whether a client signed what proves it
 grants        what they look up about a grant, and how they end one
+own_tokens    verifies what we signed ourselves
 signer        signs together what arrived together
 discovery     the /.well-known documents
 usage         counts what keys do, off the request's path

@@ -13,25 +13,25 @@ from keygrove.protocol.metadata import PUSHED_REQUEST_PATH, TOKEN_PATH
 from keygrove.storage import clients, turns
 
 
-async def is_signed(server: AuthorizationServer, credentials: Credentials) -> bool:
-    """Whether the credentials are an assertion that its client has signed; from now on it is used.
+async def signed_with(server: AuthorizationServer, credentials: Credentials) -> str | None:
+    """The client's key set with which it signed the credentials, an assertion; from now on that is used.
 
-    False too for clients that are known by something else. Raises InvalidClient, DatabaseUnavailable.
+    None for clients that are known by something else. Raises InvalidClient, DatabaseUnavailable.
     """
     if not isinstance(credentials, SignedCredentials):
-        return False
+        return None
     now, issuer = int(server.clock()), server.policy.issuer
     async with server.database.transaction() as tx:
         client = await clients.by_id(tx, credentials.client_id)
         if client is None or client.token_endpoint_auth_method != SIGNED:
-            return False
+            return None
         claims = _verified(credentials.assertion, client)
         audiences = (issuer, issuer + TOKEN_PATH, issuer + PUSHED_REQUEST_PATH)
         token_id = check_assertion(claims, client.client_id, audiences, now=now)
         once = server.digests.of("assertion", f"{client.client_id} {token_id}")
         if not await turns.take_once(tx, f"assertion {once}", at_s=now):
             raise InvalidClient(detail="client_assertion: it was used before", challenge=False)
-    return True
+    return client.jwks
 
 
 @lru_cache(maxsize=64)

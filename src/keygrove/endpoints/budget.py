@@ -6,10 +6,10 @@ an overspent budget brings is a 429 that tells a broken program to slow down. Ev
 for itself; about once a second all of them add up in the database.
 """
 
-import ipaddress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from keygrove.protocol.network import network_of
 from keygrove.storage import failures
 from keygrove.storage.database import Database
 
@@ -41,7 +41,7 @@ class FailureBudget:
         clients try HTTP Basic and, when that fails, the body at once: such a pair counts once.
         """
         self._turn_to(now)
-        network = _network(address)
+        network = f"a:{network_of(address)}"
         if by_header:
             if len(self._probes) < _MOST_BUCKETS:
                 self._probes[client_id, network] = now
@@ -96,14 +96,3 @@ def _buckets(client_id: str, network: str) -> tuple[str, ...]:
 
 def _client_bucket(client_id: str) -> str:
     return "c:" + sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _network(address: str) -> str:
-    """An IPv4 address, or the /64 network that one IPv6 customer has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "a:unknown"
-    if parsed.version == 6:
-        return f"a:{ipaddress.ip_network((parsed, 64), strict=False).network_address}/64"
-    return f"a:{parsed}"

@@ -2,15 +2,16 @@
 
 import json
 
-from keygrove.crypto.jose import SUPPORTED_ALGORITHMS, InvalidToken, verify
 from keygrove.crypto.secrets import new_event_id, read_refresh_token
 from keygrove.endpoints.context import AuthorizationServer
+from keygrove.endpoints.own_tokens import verify_own
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing
 from keygrove.protocol.claims import AccessToken
 from keygrove.protocol.client import Client
 from keygrove.protocol.grants.refresh_token import RefreshToken
 from keygrove.protocol.message import Request
 from keygrove.protocol.person import PersonClaims
+from keygrove.protocol.resource import LIFETIME_S
 from keygrove.storage import clients, grants, journal, people
 from keygrove.storage.database import Transaction
 
@@ -18,18 +19,15 @@ from keygrove.storage.database import Transaction
 _TYPES = ("at+jwt", "JWT")
 
 
-def read_access_token(server: AuthorizationServer, text: str, *, now: int) -> AccessToken | None:
+async def read_access_token(
+    tx: Transaction, server: AuthorizationServer, text: str, *, now: int
+) -> AccessToken | None:
     """The access token of ours that a text is, expired or not; None when it is nothing of the kind.
 
-    Its key must be published still: one that was revoked proves nothing.
+    Its key must not be revoked. No token outlives the successor of its key for longer than LIFETIME_S.
     """
-    try:
-        claims = verify(
-            text, server.keyring().public_keys(now), algorithms=SUPPORTED_ALGORITHMS, types=_TYPES
-        )
-    except InvalidToken:
-        return None
-    token = AccessToken.read(claims)
+    claims = await verify_own(tx, server, text, types=_TYPES, ended_after_s=now - LIFETIME_S)
+    token = AccessToken.read(claims) if claims is not None else None
     return token if token is not None and token.issuer == server.policy.issuer else None
 
 

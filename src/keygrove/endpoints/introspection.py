@@ -34,7 +34,7 @@ async def _introspect(exchange: Exchange) -> Response:
         if text is None:
             raise InvalidRequest("token is missing.")
         now = int(server.clock())
-        token, client, found = read_access_token(server, text, now=now), None, None
+        token, client, found = await read_access_token(tx, server, text, now=now), None, None
         if token is not None:
             client, found = await find_what_token_names(tx, token)
     return json_response(decide(token, server.policy.apis.get(api.audience), client, found, now=now))

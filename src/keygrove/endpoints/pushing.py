@@ -10,7 +10,7 @@ import msgspec
 
 from keygrove.crypto.vault import MasterKeyError
 from keygrove.endpoints.answers import json_response
-from keygrove.endpoints.assertions import is_signed
+from keygrove.endpoints.assertions import signed_with
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.cross_origin import errors_are_readable
 from keygrove.endpoints.exchange import Exchange
@@ -44,12 +44,12 @@ async def _push(exchange: Exchange) -> Response:
     parameters = read_form(request)
     parameters.refuse_repeats(except_for=MAY_REPEAT)
     exchange.credentials = credentials = read_credentials(request, parameters)
-    signed = await is_signed(server, credentials)
+    key_set = await signed_with(server, credentials)
     async with server.database.transaction() as tx:
         client = await clients.by_id(tx, credentials.client_id)
     digest = server.digests.of("client_secret", credentials.client_secret)
-    exchange.facts = Facts(client, digest, signed=signed)
-    authenticated = authenticate_client(credentials, client, digest, signed=signed)
+    exchange.facts = Facts(client, digest, signed_with=key_set)
+    authenticated = authenticate_client(credentials, client, digest, signed_with=key_set)
     kept = check_pushed_request(authenticated, parameters, request.body, server.policy)
     pushed = PushedRequest(id=secrets.token_hex(16), parameters=kept, made_at_s=int(server.clock()))
     sealed = server.pushed.seal(_encoder.encode(pushed), name=credentials.client_id)

@@ -1,7 +1,7 @@
 """Revocation, POST /oauth2/revoke (RFC 7009): a client gives up a token, and with it all of its grant."""
 
 from keygrove.endpoints.answers import json_response
-from keygrove.endpoints.assertions import is_signed
+from keygrove.endpoints.assertions import signed_with
 from keygrove.endpoints.context import AuthorizationServer
 from keygrove.endpoints.cross_origin import errors_are_readable
 from keygrove.endpoints.exchange import Exchange
@@ -29,12 +29,12 @@ async def _revoke(exchange: Exchange) -> Response:
     parameters.refuse_repeats(except_for=frozenset())
     exchange.credentials = credentials = read_credentials(request, parameters)
     text = parameters.one("token")
-    signed = await is_signed(server, credentials)
+    key_set = await signed_with(server, credentials)
     async with server.database.transaction() as tx:
         client = await clients.by_id(tx, credentials.client_id)
         digest = server.digests.of("client_secret", credentials.client_secret)
-        exchange.facts = Facts(client, digest, signed=signed)
-        authenticated = authenticate_client(credentials, client, digest, signed=signed)
+        exchange.facts = Facts(client, digest, signed_with=key_set)
+        authenticated = authenticate_client(credentials, client, digest, signed_with=key_set)
         if text is None:
             raise InvalidRequest("token is missing.")
         now = int(server.clock())
@@ -55,7 +55,7 @@ async def _find(
     refreshing = await find_refresh_token(tx, server, text)
     if refreshing is not None:
         return None, refreshing[0].grant
-    token = read_access_token(server, text, now=now)
+    token = await read_access_token(tx, server, text, now=now)
     if token is None or not token.grant_id:
         return token, None
     stored = await grants.by_id(tx, token.grant_id)

@@ -44,9 +44,10 @@ async def _userinfo(exchange: Exchange) -> Response:
     if text is None:
         return Response(401, (("www-authenticate", challenge()), *_CORS.items()), b"")
     now = int(server.clock())
-    token, client, found, person = read_access_token(server, text, now=now), None, None, None
-    if token is not None:
-        async with server.database.transaction() as tx:
+    client = found = person = None
+    async with server.database.transaction() as tx:
+        token = await read_access_token(tx, server, text, now=now)
+        if token is not None:
             client, found = await find_what_token_names(tx, token)
             person = await find_person(tx, token.subject) if found is not None else None
     return json_response(decide(token, client, found, person, now=now), headers=_CORS)

@@ -13,11 +13,12 @@ api_credentials  with which an API may ask about tokens
 companies        the customers
 people           accounts and roles
 sign_in          sessions, the recent-sign-in check, throttling
+last_seen        when a session was last used
 account          one's own password, and where one is signed in
 password_reset   the one-time link for who forgot it
 setup            the one-time link of the first run
 signing_keys     the issuer's keys: made, rotated, revoked, opened from the vault
 usage            what keys do, in days
 retention        forgets what has ended
-record           writes the journal
+record, journal  writes the journal, and reads it
 """

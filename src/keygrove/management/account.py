@@ -57,14 +57,6 @@ async def sign_out_of(m: Management, session: Session, sid: str, *, address: str
             await record(tx, m, actor, "person.sign_out", target_id=person_id)
 
 
-async def sign_out_elsewhere(m: Management, session: Session, *, address: str, request_id: str) -> None:
-    """End every session of the person but this one; apps that know of one will be told."""
-    actor, person_id = session.outsider(address=address, request_id=request_id), session.person.id
-    async with m.database.transaction() as tx:
-        ended = await sessions.end_all(tx, person_id, at_s=m.now(), besides=session.digest)
-        await record(tx, m, actor, "person.sign_out", target_id=person_id, detail={"sessions": ended})
-
-
 async def change_password(
     m: Management, session: Session, *, password: str, new_password: str, address: str, request_id: str
 ) -> NewSession:

@@ -26,6 +26,8 @@ async def missed_sign_outs(m: Management, client_id: str) -> tuple[MissedSignOut
     """What an app was not told within the last 30 days, youngest first: the last twenty."""
     since_us = (m.now() - _KEPT_S) * 1_000_000
     async with m.database.transaction() as tx:
-        lines = await journal.of_target(tx, client_id, "app.told_of_sign_out", since_us=since_us, limit=_MOST)
+        lines = await journal.latest(
+            tx, target_id=client_id, action="app.told_of_sign_out", since_us=since_us, limit=_MOST
+        )
     found = [(line.at_us // 1_000_000, json.loads(line.detail)) for line in lines]
     return tuple(MissedSignOut(at_s, detail["reason"], detail["attempts"]) for at_s, detail in found)

@@ -17,16 +17,22 @@ def clean_name(text: str, *, field: str, shortest: int = 1, longest: int = 80) -
     name = unicodedata.normalize("NFC", text.strip())
     if not name.strip(_JOINERS):
         raise Invalid(Fault(field, "Enter a name."))
-    if any(
-        unicodedata.category(character) in _REFUSED_CATEGORIES and character not in _JOINERS
-        for character in name
-    ):
+    if any(map(_is_refused, name)):
         raise Invalid(
             Fault(field, "Use letters, digits and signs only: no line breaks or invisible characters.")
         )
     if not shortest <= len(name) <= longest:
         raise Invalid(Fault(field, f"Use {shortest} to {longest} characters."))
     return name
+
+
+def legible(text: str) -> str:
+    """Any text, with a sign in place of what no name may hold: line ends, and what a terminal would obey."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_refused(each) else each for each in text)
+
+
+def _is_refused(character: str) -> bool:
+    return unicodedata.category(character) in _REFUSED_CATEGORIES and character not in _JOINERS
 
 
 def name_key(name: str) -> str:

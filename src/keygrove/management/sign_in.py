@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from keygrove.crypto.secrets import Secret, new_session_name, new_session_token
+from keygrove.management import last_seen
 from keygrove.management.context import Actor, Management, Role
 from keygrove.management.errors import Fault, Invalid, Throttled, TooBusy
 from keygrove.management.people import email_key, password_is_right
 from keygrove.management.record import record
+from keygrove.protocol.claims import CLOCKS_DIFFER_S
+from keygrove.protocol.network import network_of
 from keygrove.storage import people, sessions, turns
 from keygrove.storage.database import Transaction
 from keygrove.storage.people import Account, Membership, Person
@@ -46,6 +49,7 @@ BY_ADDRESS = Delay(free=20, longest_s=900)
 class Session:
     """A signed-in person. Times are epoch seconds; `form_token` goes into the person's forms.
 
+    `confirmed_at_s` is 0 when a clock that was ahead has noted it: it says nothing.
     `sid` names the session to apps; None when an older version of Keygrove began it.
     """
 
@@ -95,7 +99,7 @@ async def sign_in(
     attempt = await _attempt(m, account=email_key(email), address=address)
     async with m.database.transaction() as tx:
         account = await people.by_email(tx, email_key(email))
-    right = await _verify(m, attempt, password, account)
+    right = await _verify(m, attempt, email_key(email), password, account)
     if account is None or not right or account.person.disabled_at_s is not None:
         actor = Actor(kind="person", id="", name="", role="auditor", address=address, request_id=request_id)
         # What names no account may be a password typed into the wrong field, and the journal is for ever.
@@ -159,8 +163,8 @@ async def find_session(m: Management, token: str) -> Session | None:
         if stored is None or stored.person.disabled_at_s is not None or _is_too_old(stored, now):
             return None
         session = await _session(tx, m, stored, token)
-        if now - stored.seen_at_s >= _TOUCH_S:
-            await sessions.touch(tx, digest, seen_at_s=now)
+    if abs(now - stored.seen_at_s) >= _TOUCH_S:
+        await last_seen.note(m, digest, now=now)
     return session
 
 
@@ -178,10 +182,11 @@ async def confirm(
 
     Raises Invalid (field `password`), Throttled, TooBusy.
     """
-    attempt = await _attempt(m, account=email_key(session.person.email), address=address)
+    key = email_key(session.person.email)
+    attempt = await _attempt(m, account=key, address=address)
     async with m.database.transaction() as tx:
         account = await people.by_id(tx, session.person.id)
-    if account is None or not await _verify(m, attempt, password, account):
+    if account is None or not await _verify(m, attempt, key, password, account):
         actor = session.outsider(address=address, request_id=request_id)
         async with m.database.transaction() as tx:
             await record(tx, m, actor, "person.confirmed", target_id=session.person.id, outcome="refused")
@@ -200,11 +205,14 @@ async def sign_out(m: Management, session: Session, *, address: str, request_id:
             await record(tx, m, actor, "person.sign_out", target_id=session.person.id)
 
 
-async def sign_out_everywhere(m: Management, session: Session, *, address: str, request_id: str) -> None:
-    """End every session of the person; apps that know of one will be told."""
+async def sign_out_everywhere(
+    m: Management, session: Session, *, address: str, request_id: str, but_here: bool = False
+) -> None:
+    """End every session of the person, this one too unless `but_here`; apps that know of one will be told."""
     actor = session.outsider(address=address, request_id=request_id)
+    besides = session.digest if but_here else ""
     async with m.database.transaction() as tx:
-        ended = await sessions.end_all(tx, session.person.id, at_s=m.now())
+        ended = await sessions.end_all(tx, session.person.id, at_s=m.now(), besides=besides)
         await record(tx, m, actor, "person.sign_out", target_id=session.person.id, detail={"sessions": ended})
 
 
@@ -239,35 +247,49 @@ async def change_over(
 
 async def _attempt(m: Management, *, account: str, address: str) -> str:
     """Note an attempt before its password is looked at: those at one instant all count. Raises Throttled."""
-    attempt, now = secrets.token_hex(16), m.now()
+    # Who has one IPv6 address has a whole network of them.
+    attempt, network, now = secrets.token_hex(16), network_of(address), m.now()
     # Only a digest is kept: what was typed may be a password in the wrong field.
     of_account = m.digests.of("account", account)
     async with m.database.transaction() as tx:
         # One after the other, so that each counts those before it. Accounts first: nobody waits in a circle.
-        await turns.take(tx, f"sign-in of {m.digests.of('turn', account)}", at_s=now)
-        await turns.take(tx, f"sign-in from {address}", at_s=now)
-        await sessions.insert_attempt(tx, attempt, account=of_account, address=address, at_s=now)
-        since = now - _WINDOW_S
-        by_account = await sessions.failures_of_account(tx, of_account, since_s=since, besides=attempt)
-        by_address = await sessions.failures_of_address(tx, address, since_s=since, besides=attempt)
+        await turns.take(tx, _turn_of(m, account), at_s=now)
+        await turns.take(tx, f"sign-in from {network}", at_s=now)
+        await sessions.insert_attempt(tx, attempt, account=of_account, address=network, at_s=now)
+        window = {"since_s": now - _WINDOW_S, "until_s": now + CLOCKS_DIFFER_S}
+        by_account = await sessions.failures_of_account(tx, of_account, **window, now_s=now, besides=attempt)
+        by_address = await sessions.failures_of_address(tx, network, **window, besides=attempt)
         retry_at_s = max(BY_ACCOUNT.until(by_account), BY_ADDRESS.until(by_address))
         if now < retry_at_s:
             raise Throttled(retry_at_s)
     return attempt
 
 
-async def _verify(m: Management, attempt: str, password: str, account: Account | None) -> bool:
-    """Whether the password is right; an attempt that nobody had time to look at is no failure."""
+async def _verify(m: Management, attempt: str, key: str, password: str, account: Account | None) -> bool:
+    """Whether the password is right; an attempt that nobody had time to look at is no failure.
+
+    Nor does it leave anything of the account that `key` names.
+    """
     try:
         return await password_is_right(m, password, account.password_hash if account else None)
     except TooBusy:
         async with m.database.transaction() as tx:
+            await turns.give_back(tx, _turn_of(m, key))
             await sessions.forget_attempt(tx, attempt)
         raise
 
 
+def _turn_of(m: Management, account: str) -> str:
+    return f"sign-in of {m.digests.of('turn', account)}"
+
+
 def _is_too_old(stored: StoredSession, now: int) -> bool:
-    return now - stored.seen_at_s >= IDLE_S or now - stored.created_at_s >= ABSOLUTE_S
+    """Also one of a clock that was hours ahead, which would not end for as long.
+
+    Whom a clock signed in that is put right by less than IDLE_S stays signed in.
+    """
+    unused_s, lived_s = now - stored.seen_at_s, now - stored.created_at_s
+    return not (-IDLE_S < unused_s < IDLE_S and -IDLE_S < lived_s < ABSOLUTE_S)
 
 
 def _outsider(person: Person, address: str, request_id: str) -> Actor:
@@ -282,7 +304,7 @@ async def _session(tx: Transaction, m: Management, stored: StoredSession, token:
         person=stored.person,
         memberships=await people.memberships(tx, stored.person.id),
         created_at_s=stored.created_at_s,
-        confirmed_at_s=stored.confirmed_at_s,
+        confirmed_at_s=stored.confirmed_at_s if stored.confirmed_at_s <= m.now() + CLOCKS_DIFFER_S else 0,
         sid=stored.sid,
         form_token=m.digests.of("form", token),
     )

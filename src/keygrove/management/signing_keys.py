@@ -17,6 +17,7 @@ from keygrove.crypto.vault import MasterKeyError, Vault
 from keygrove.management.context import Actor, Management
 from keygrove.management.errors import NotFound
 from keygrove.management.record import record
+from keygrove.protocol.claims import CLOCKS_DIFFER_S
 from keygrove.protocol.resource import LIFETIME_S
 from keygrove.storage import signing_keys
 from keygrove.storage.database import Database, Transaction
@@ -26,8 +27,8 @@ from keygrove.storage.signing_keys import StoredSigningKey
 PUBLISH_AHEAD_S = 2 * 3600
 # Nobody waits for an automatic rotation, and some verifiers keep a key set for a day whatever its max-age is.
 AUTOMATIC_AHEAD_S = 24 * 3600
-# The longest life of a token, and a minute for clocks that differ and nodes that learn of it last.
-KEPT_S = LIFETIME_S + 60
+# The longest life of a token, and the minute for clocks that differ, for nodes that learn of it last too.
+KEPT_S = LIFETIME_S + CLOCKS_DIFFER_S
 
 State = Literal["next", "current", "previous", "retired", "revoked"]
 _UPKEEP = Actor(kind="system", id="upkeep", name="Keygrove", role="admin")
@@ -206,9 +207,10 @@ async def _rotate(m: Management, actor: Actor, vault: Vault, algorithm: str, *, 
 
 
 async def revoke(m: Management, actor: Actor, vault: Vault, kid: str) -> Revocation:
-    """Take a key back, for good: it signs nothing more and leaves the key set, its tokens become invalid.
+    """Take a key back, for good: it signs nothing more and leaves the key set.
 
-    When it was the one that signs, the next one signs from now on, or a new one. Raises NotFound.
+    Its tokens are refused by whoever has fetched the key set since. When it was the one that signs, the next
+    one signs from now on, or a new one. Raises NotFound.
     """
     now = m.now()
     async with m.database.transaction() as tx:

@@ -2,6 +2,7 @@
 
     message                Request and Response values, form decoding
     errors                 one class per registered error code
+    network                which addresses count as one
     scope                  what a key may do (RFC 6749 §3.3)
     resource               which API a token is for (RFC 8707)
     client                 what a client is (RFC 7591 names)

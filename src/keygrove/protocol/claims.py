@@ -11,6 +11,8 @@ from keygrove.protocol.resource import Api, SigningAlgorithm
 from keygrove.protocol.scope import Scope
 
 ID_TOKEN_LIFETIME_S = 3600
+# By how much nodes' clocks may differ. What is dated further ahead was noted by one that was wrong.
+CLOCKS_DIFFER_S = 60
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 # The hash that each algorithm signs: no other has an at_hash (OIDC Core §3.1.3.6).
 _HASHES = {"RS256": sha256, "ES256": sha256}

@@ -101,20 +101,21 @@ def read_basic(authorization: str) -> Credentials:
 
 
 def authenticate_client(
-    credentials: Credentials, client: Client | None, digest: str, *, signed: bool = False
+    credentials: Credentials, client: Client | None, digest: str, *, signed_with: str | None = None
 ) -> AuthenticatedClient:
     """Prove that the credentials are the client's. `digest` is that of the secret presented.
 
-    `signed` says that they are an assertion which the client has signed, and not used before. A public
-    client has no secret, and must not send one (RFC 6749 §2.1, §2.3). One answer, in one time, for an
-    unknown client, a wrong secret and a client that is switched off. Raises InvalidClient (RFC 6749 §5.2).
+    `signed_with` says that they are an assertion, not used before and signed with that key set, which must
+    still be the client's. A public client has no secret, and must not send one (RFC 6749 §2.1, §2.3). One
+    answer, in one time, for an unknown client, a wrong secret and a client that is switched off.
+    Raises InvalidClient (RFC 6749 §5.2).
     """
     expected = client.secret_digest if client is not None and not client.public else _NO_DIGEST
     matches = compare_digest(digest.encode(), expected.encode())
     if client is None:
         reason = "unknown client"
     elif client.token_endpoint_auth_method == SIGNED:
-        reason = "" if signed else "no client_assertion"
+        reason = _fault_of_assertion(signed_with, client)
     elif client.public:
         proof = credentials.client_secret or isinstance(credentials, SignedCredentials)
         reason = "a public client has no secret" if proof else ""
@@ -127,3 +128,9 @@ def authenticate_client(
             return AuthenticatedClient(client)
         reason = "client is removed or its company is suspended"
     raise InvalidClient(detail=reason, challenge=credentials.by_header)
+
+
+def _fault_of_assertion(signed_with: str | None, client: Client) -> str:
+    if signed_with is None:
+        return "no client_assertion"
+    return "" if signed_with == client.jwks else "client_assertion: its keys were replaced meanwhile"

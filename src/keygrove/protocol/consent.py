@@ -11,7 +11,7 @@ from typing import Literal
 
 from keygrove.protocol.authorization import AuthorizationRequest
 from keygrove.protocol.authorization_grant import AuthorizationGrant, spelled_both_ways
-from keygrove.protocol.claims import HintedPerson
+from keygrove.protocol.claims import CLOCKS_DIFFER_S, HintedPerson
 from keygrove.protocol.errors import (
     AccessDenied,
     AccountSelectionRequired,
@@ -189,7 +189,10 @@ def _reason_to_sign_in(
         if "login" in asked.prompt:
             return "asked to"
         # Zero means now, even within the second of the sign-in (OIDC Core §3.1.2.1).
-        if max_age_s is not None and (max_age_s == 0 or now - person.auth_time > max_age_s):
+        # A sign-in dated ahead, by a clock that was wrong, would count for longer than was asked.
+        if max_age_s is not None and (
+            max_age_s == 0 or not -CLOCKS_DIFFER_S <= now - person.auth_time <= max_age_s
+        ):
             return "too long ago"
         if "select_account" in asked.prompt and done.chose_account != person.session_id:
             return "choose an account"

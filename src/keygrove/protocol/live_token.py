@@ -1,7 +1,7 @@
 """Whether an access token still counts, at the endpoints that look it up: userinfo and introspection."""
 
 from keygrove.protocol.authorization_grant import AuthorizationGrant, Standing, check_standing
-from keygrove.protocol.claims import AccessToken
+from keygrove.protocol.claims import CLOCKS_DIFFER_S, AccessToken
 from keygrove.protocol.client import Client
 from keygrove.protocol.errors import InvalidGrant, InvalidToken
 
@@ -16,7 +16,7 @@ def check_live(
     *,
     now: int,
 ) -> AccessToken:
-    """Return a token that still counts at `now` (epoch seconds): not expired, client and grant still good.
+    """Return a token that counts at `now` (epoch seconds): issued, not expired, client and grant still good.
 
     `token` is an access token of ours, its signature verified; None when it is nothing of the kind. `client`
     is the one that it names; `found` the grant that it names, and None when it names none, because a client
@@ -26,6 +26,8 @@ def check_live(
         raise InvalidToken(INVALID, detail="no access token of ours")
     if now >= token.expires_at:
         raise InvalidToken(INVALID, detail="the token has expired")
+    if token.issued_at > now + CLOCKS_DIFFER_S:
+        raise InvalidToken(INVALID, detail="the token is from the future: a node's clock was ahead")
     if client is None or not client.enabled or client.client_id != token.client_id:
         raise InvalidToken(INVALID, detail="client is removed, or it or its company is suspended")
     if token.grant_id:

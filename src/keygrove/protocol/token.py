@@ -79,15 +79,15 @@ class Policy:
 class Facts:
     """What the store knows about a request: the client named, the digest of the secret presented.
 
-    `found` is what the code or refresh token stands for, and `person` who granted it. `signed` says that the
-    client signed the assertion presented.
+    `found` is what the code or refresh token stands for, and `person` who granted it. `signed_with` is the
+    client's key set with which the assertion presented is signed, if one is.
     """
 
     client: Client | None
     secret_digest: str = field(repr=False)
     found: tuple[AuthorizationCode | RefreshToken, Standing] | None = None
     person: PersonClaims | None = None
-    signed: bool = False
+    signed_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def decide(asked: TokenRequest, facts: Facts, policy: Policy, *, now: int, jti: 
     Raises InvalidClient, UnauthorizedClient, InvalidGrant, InvalidTarget, InvalidScope.
     """
     authenticated = authenticate_client(
-        asked.credentials, facts.client, facts.secret_digest, signed=facts.signed
+        asked.credentials, facts.client, facts.secret_digest, signed_with=facts.signed_with
     )
     check_grant_type(asked.grant_type, authenticated)
     if asked.grant_type == ClientCredentials.name:

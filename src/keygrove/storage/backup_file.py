@@ -94,22 +94,30 @@ class BackupWriter:
 def writing(path: Path) -> Iterator[BackupWriter]:
     """A new backup at `path`, which only its owner can read; there once the block has ended without an error.
 
-    Raises FileExistsError when something is there already, OSError.
+    Raises OSError in words about that path: something is there already, or it cannot be written.
     """
-    if path.exists():
-        raise FileExistsError(f"{path} is there already: a backup replaces nothing")
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as raw:
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6) as file:
-                yield BackupWriter(file)
-            raw.flush()
-            os.fsync(raw.fileno())
-        draft.rename(path)
-        _sync_folder(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file in it")
+        if path.exists():
+            raise FileExistsError(f"{path} is there already: a backup replaces nothing")
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as raw:
+                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6) as file:
+                    yield BackupWriter(file)
+                raw.flush()
+                os.fsync(raw.fileno())
+            draft.rename(path)
+            _sync_folder(path.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        # What has no number is in our own words already; others name the draft, which nobody asked for.
+        if error.errno is None:
+            raise
+        raise type(error)(_unwritable(path, error)) from error
 
 
 class BackupReader:
@@ -121,7 +129,7 @@ class BackupReader:
         self._hash = sha256()
         try:
             first = self._next()
-        except ValueError:
+        except (ValueError, BackupUnusable):
             raise _no_backup(path) from None
         self.head = _head(path, first)
         self.counts: dict[str, int] = {}
@@ -168,8 +176,10 @@ def reading(path: Path) -> Iterator[BackupReader]:
         try:
             with gzip.GzipFile(fileobj=raw, mode="rb") as file:
                 yield BackupReader(path, file)
-        except (gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
-            raise _unusable(path, str(error)) from error
+        except EOFError as error:
+            raise _unusable(path, "it is cut off, its end is missing") from error
+        except (gzip.BadGzipFile, ValueError, zlib.error) as error:
+            raise _unusable(path, "it is damaged") from error
 
 
 def _head(path: Path, value: Any) -> Head:
@@ -200,7 +210,20 @@ def _unusable(path: Path, why: str) -> BackupUnusable:
 
 
 def _no_backup(path: Path) -> BackupUnusable:
-    return BackupUnusable(f"{path} is not a Keygrove backup")
+    return BackupUnusable(f"{path} is not a Keygrove backup: those are made by keygrove backup")
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    folder = path.parent if path.parent != Path() else Path.cwd()
+    match error:
+        case FileNotFoundError():
+            return f"there is no folder {folder}"
+        case NotADirectoryError():
+            return f"{folder} is not a folder"
+        case PermissionError():
+            return f"no permission to write into the folder {folder}"
+        case _:
+            return f"{path} cannot be written: {error.strerror}"
 
 
 def _sync_folder(folder: Path) -> None:

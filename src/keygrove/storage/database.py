@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot serve now: locked for too long, out of space, closed or gone."""
+    """The database cannot serve now: locked for too long, undone for a rival, out of space, closed, gone."""
 
 
 class DatabaseDamaged(DatabaseUnavailable):

@@ -105,6 +105,14 @@ async def by_id(tx: Transaction, grant_id: str) -> StoredGrant | None:
     )
 
 
+async def hold(tx: Transaction, grant_id: str) -> None:
+    """Let nobody else change a grant until the transaction ends; what is read from here on is true meanwhile.
+
+    On PostgreSQL that is said of the grant alone.
+    """
+    await tx.run("update grants set used_at_s = used_at_s where grant_id = $1", grant_id)
+
+
 async def spend_code(tx: Transaction, grant_id: str, *, at_s: int) -> bool:
     """Spend a grant's code. False when it was spent meanwhile, or the grant revoked."""
     touched = await tx.run(

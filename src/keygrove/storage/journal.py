@@ -91,20 +91,33 @@ async def of_connection(tx: Transaction, company_id: str, client_id: str, *, lim
     return [_event(row) for row in found[:limit]]
 
 
-async def of_target(
-    tx: Transaction, target_id: str, action: str, *, since_us: int, limit: int
+async def latest(
+    tx: Transaction,
+    *,
+    company_id: str = "",
+    target_id: str = "",
+    action: str = "",
+    since_us: int = 0,
+    after_id: str = "",
+    limit: int,
 ) -> list[Event]:
-    """What was done to something, of one kind and not before `since_us`, youngest first."""
+    """What was done and refused, youngest first: all of it, or that in a company, to something, of one kind.
+
+    Ids sort by time: `after_id` is one from before `since_us`, so that older lines are not read.
+    """
+    named = {"company_id": company_id, "target_id": target_id, "action": action}
+    values = {column: value for column, value in named.items() if value}
+    wanted = "".join(f" and {column} = ${number}" for number, column in enumerate(values, start=4))
+    # Each order is that of an index: of the one of its company or target, or of the ids.
+    order = "at_us desc, event_id desc" if company_id or target_id else "event_id desc"
     rows = await tx.all(
-        """
-        select * from journal
-        where target_id = $1 and at_us >= $2 and action = $3
-        order by at_us desc, event_id desc limit $4
-        """,
-        target_id,
+        f"""
+        select * from journal where at_us >= $1 and event_id > $2{wanted} order by {order} limit $3
+        """,  # noqa: S608 - names of columns, and places
         since_us,
-        action,
+        after_id,
         limit,
+        *values.values(),
     )
     return [_event(row) for row in rows]
 

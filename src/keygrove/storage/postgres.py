@@ -37,7 +37,8 @@ T = TypeVar("T")
 # The event loop forgets tasks that nobody holds.
 _releasing: set["asyncio.Future[Any]"] = set()
 
-# The database is away, shutting down, starting, full, or too slow; not a fault of the statement.
+# The database is away, shutting down, starting, full, or too slow, or it undid a transaction because
+# of a rival (a deadlock, say); not a fault of the statement.
 _OUTSIDE_CAUSES = (
     OSError,
     TimeoutError,
@@ -49,6 +50,8 @@ _OUTSIDE_CAUSES = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
 )
 
 
@@ -192,31 +195,34 @@ class PostgresTransaction(Transaction):
 
     async def one(self, sql: str, *values: Value) -> Row | None:
         """The first row, or None."""
-        if self._connection is not None:
-            return cast("Row | None", await patiently(self._connection.fetchrow(sql, *values)))
-        if len(values) == 1 and isinstance(values[0], str):
+        if self._connection is None and len(values) == 1 and isinstance(values[0], str):
             return await self._gatherer.one(sql, values[0])
-        return cast(
-            "Row | None", await _read(self._pool, lambda connection: connection.fetchrow(sql, *values))
-        )
+        return cast("Row | None", await self._ask(lambda connection: connection.fetchrow(sql, *values)))
 
     async def all(self, sql: str, *values: Value) -> list[Row]:
         """Every row."""
-        if self._connection is not None:
-            return cast("list[Row]", await patiently(self._connection.fetch(sql, *values)))
-        return cast("list[Row]", await _read(self._pool, lambda connection: connection.fetch(sql, *values)))
+        return cast("list[Row]", await self._ask(lambda connection: connection.fetch(sql, *values)))
 
     async def run(self, sql: str, *values: Value) -> int:
         """Execute a write; the number of rows it touched."""
         await self._begin()
-        status = cast(str, await patiently(self._connection.execute(sql, *values)))
+        status = cast(str, await self._ask(lambda connection: connection.execute(sql, *values)))
         return int(status.rpartition(" ")[2])
 
     async def run_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
         """Insert every row."""
-        await self._begin()
         for statement, values in batches(sql, rows):
-            await patiently(self._connection.execute(statement, *values))
+            await self.run(statement, *values)
+
+    async def _ask(self, act: Any) -> Any:
+        if self._connection is None:
+            return await _read(self._pool, act)
+
+        async def there() -> Any:
+            # One that has ended meanwhile says so at once, before there is anything to wait for.
+            return await act(self._connection)
+
+        return await patiently(there())
 
     async def _begin(self) -> None:
         if self._connection is None:

@@ -280,31 +280,42 @@ class Failures:
     last_at_s: int
 
 
-async def failures_of_account(tx: Transaction, account: str, *, since_s: int, besides: str) -> Failures:
-    """Attempts on one account that did not succeed since its last success, besides the one under way."""
+async def failures_of_account(
+    tx: Transaction, account: str, *, since_s: int, until_s: int, now_s: int, besides: str
+) -> Failures:
+    """Attempts on one account that did not succeed since its last success, besides the one under way.
+
+    What is dated after `until_s` does not count, nor a success after `now_s`: a clock that was put right
+    since must not hide what comes next.
+    """
     row = await tx.one(
         """
         select count(*) as number, coalesce(max(at_s), 0) as last_at_s from sign_in_attempts
-        where account = $1 and at_s > $2 and succeeded_at_s is null and attempt_id <> $3
+        where account = $1 and at_s > $2 and at_s <= $3 and succeeded_at_s is null and attempt_id <> $5
           and at_s >= coalesce((select max(at_s) from sign_in_attempts
-                                where account = $1 and succeeded_at_s is not null), 0)
+                                where account = $1 and at_s <= $4 and succeeded_at_s is not null), 0)
         """,
         account,
         since_s,
+        until_s,
+        now_s,
         besides,
     )
     return Failures(row["number"], row["last_at_s"]) if row is not None else Failures(0, 0)
 
 
-async def failures_of_address(tx: Transaction, address: str, *, since_s: int, besides: str) -> Failures:
+async def failures_of_address(
+    tx: Transaction, address: str, *, since_s: int, until_s: int, besides: str
+) -> Failures:
     """Attempts from one address that did not succeed, besides the one under way."""
     row = await tx.one(
         """
         select count(*) as number, coalesce(max(at_s), 0) as last_at_s from sign_in_attempts
-        where address = $1 and at_s > $2 and succeeded_at_s is null and attempt_id <> $3
+        where address = $1 and at_s > $2 and at_s <= $3 and succeeded_at_s is null and attempt_id <> $4
         """,
         address,
         since_s,
+        until_s,
         besides,
     )
     return Failures(row["number"], row["last_at_s"]) if row is not None else Failures(0, 0)

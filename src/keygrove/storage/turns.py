@@ -23,6 +23,11 @@ async def take_once(tx: Transaction, name: str, *, at_s: int) -> bool:
     return taken == 1
 
 
+async def give_back(tx: Transaction, name: str) -> None:
+    """Leave no row of a turn. Whoever waits for it has it next."""
+    await tx.run("delete from turns where name = $1", name)
+
+
 async def forget(tx: Transaction, *, before_s: int) -> int:
     """Delete turns that were last taken long ago."""
     return await tx.run("delete from turns where taken_at_s < $1", before_s)

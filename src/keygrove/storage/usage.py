@@ -62,6 +62,11 @@ async def hours(tx: Transaction, client_id: str, *, since_s: int) -> list[Hour]:
     return [Hour(row["hour_s"], row["issued"], row["refused"]) for row in rows]
 
 
-async def forget_hours(tx: Transaction, *, before_s: int) -> int:
-    """Delete the counts of hours that nobody looks at any more."""
-    return await tx.run("delete from usage_hours where hour_s < $1", before_s)
+async def forget_oldest_hour(tx: Transaction, *, before_s: int) -> int:
+    """Delete the counts of the oldest hour before that time; how many there were."""
+    return await tx.run(
+        """
+        delete from usage_hours where hour_s = (select min(hour_s) from usage_hours where hour_s < $1)
+        """,
+        before_s,
+    )

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from keygrove.endpoints.context import AuthorizationServer
@@ -114,15 +114,18 @@ def address_of(scope: Scope) -> str:
     A proxy may pass on what its client made up: only an IP address goes into logs, journal and throttles.
     """
     client = scope.get("client")
-    return _ip(client[0]) if client else ""
+    return canonical_ip(client[0]) if client else ""
 
 
 @lru_cache(maxsize=4096)
-def _ip(text: str) -> str:
+def canonical_ip(text: str) -> str:
+    """An IP address as it is written everywhere, IPv4 also when it comes mapped to IPv6; else empty."""
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def request_id(scope: Scope) -> str:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from keygrove.web.adapter import Receive, Scope, Send
+from keygrove.web.adapter import Receive, Scope, Send, canonical_ip
 from keygrove.web.defenses import MAX_HEAD_BYTES, send_bare_status
 
 HEAD_TIMEOUT_S = 10.0
@@ -91,6 +91,9 @@ class LimitedConnection(HttpToolsProtocol):
         """Make room when there are too many connections, and start to wait for the first request."""
         whole = OnePiece(cast(asyncio.Transport, transport), self.loop)
         super().connection_made(cast(asyncio.Transport, whole))
+        if self.client is not None:
+            # On `::` an IPv4 client has a longer name, by which no trusted proxy is known.
+            self.client = canonical_ip(self.client[0]), self.client[1]
         if len(self.connections) > MAX_CONNECTIONS:
             if not _waiting:
                 self.answer_and_close(503, "Service Unavailable")

@@ -82,7 +82,10 @@ def defended(app: Callee, *, over_tls: bool) -> Callee:
         try:
             await app(scope, receive, send_defended)
         finally:
-            log.info(
+            # A page has some twenty files of its own: news only where one is missing.
+            is_file = scope["path"].startswith("/static/") and status < 400
+            log.log(
+                logging.DEBUG if is_file else logging.INFO,
                 "request",
                 extra={
                     "request_id": number,

@@ -13,7 +13,7 @@ from keygrove.protocol.metadata import END_SESSION_PATH
 from keygrove.protocol.response_mode import encode
 from keygrove.web.adapter import MAX_BODY_BYTES, address_of, read_body, request_of
 from keygrove.web.forms import Form
-from keygrove.web.visits import Visit, brings_session, current, management, server
+from keygrove.web.visits import Visit, brings_session, current, management, server, unended
 
 # What is passed on in an address or held in a page, as much as at the authorization endpoint.
 _MAX_QUERY = 10 * 1024
@@ -23,13 +23,14 @@ _MAX_QUERY = 10 * 1024
 class AskFirst:
     """Ask this person. `asked` is the request again, for the form; a yes leads to `location`, if any.
 
-    With a `flaw` say so first.
+    With a `flaw` say so first. `aged`: their session is too old to be used, and no page shows whose it is.
     """
 
     visit: Visit
     asked: str = field(repr=False)
     location: str | None
     flaw: Flaw | None
+    aged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ async def _sign_out(
         confirmed=confirmed,
     )
     if visit is not None and isinstance(decision, AskWhether):
-        asked = _query(whole.body) if whole.method == "POST" else whole.query.decode()
-        return AskFirst(visit, asked, decision.location, decision.flaw)
+        return AskFirst(visit, _again(whole), decision.location, decision.flaw)
     m = management(request)
     who = {"address": address_of(request.scope), "request_id": request.state.request_id}
     if visit is not None:
@@ -102,7 +102,17 @@ async def _sign_out(
     hinted = decision.hinted if isinstance(decision, EndSession) else None
     if hinted is not None and hinted.session_id is not None:
         await sign_in.sign_out_of_aged(m, hinted.session_id, hinted.subject, **who)
+    if visit is None and (aged := await unended(request)) is not None:
+        # Nobody is signed in by it, but apps take them to be: any page could send people here to end that.
+        if not confirmed:
+            return AskFirst(aged, _again(whole), decision.location, None, aged=True)
+        await sign_in.sign_out(m, aged.session, **who)
+        visit = aged
     return SignedOut(decision.location, just_now=visit is not None)
+
+
+def _again(whole: Request) -> str:
+    return _query(whole.body) if whole.method == "POST" else whole.query.decode()
 
 
 def _query(body: bytes) -> str:

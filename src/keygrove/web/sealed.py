@@ -13,11 +13,11 @@ from hmac import compare_digest
 import msgspec
 
 from keygrove.management.context import Management
+from keygrove.protocol.claims import CLOCKS_DIFFER_S
 from keygrove.protocol.consent import Interaction, Reason
 from keygrove.web.visits import Stranger
 
 LIFETIME_S = 30 * 60
-_CLOCKS_DIFFER_S = 60
 _VERSION = 1
 
 
@@ -75,7 +75,7 @@ def unseal(m: Management, field_text: str, visitor: Stranger) -> Held:
         # Of another version of Keygrove.
         raise NotOurs from None
     # Another node's clock may be ahead of ours.
-    if version != _VERSION or not -_CLOCKS_DIFFER_S <= m.now() - held.made_at_s < LIFETIME_S:
+    if version != _VERSION or not -CLOCKS_DIFFER_S <= m.now() - held.made_at_s < LIFETIME_S:
         raise NotOurs
     return held
 

@@ -5,11 +5,12 @@ function download(button) {
   const text = document.getElementById(button.dataset.download).value;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  // A browser takes the dot from the beginning of a name, so it is not `.env`.
   link.download = button.dataset.fileName;
   link.dataset.leaveFreely = "";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  say("Saved the .env file.");
+  say(`Saved ${link.download}.`);
   kept();
 }
 
