@@ -10,12 +10,28 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from clocks import Clock
 from databases import Databases
 from recorded import Journal
 from running import Key, RunningServer, running_server
 from stores import KINDS, SqliteStore, Store
+
+# Without its example database Hypothesis needs no disk, which is taken away from protocol tests. How long
+# it takes is the machine's matter.
+settings.register_profile(
+    "pure", database=None, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("pure")
+
+# Their files take longest.
+_FIRST = ("backoffice", "cli", "web", "faults", "storage")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: so the last ones are short, and no processor waits for another in the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _FIRST)
 
 
 @pytest.fixture(scope="session")

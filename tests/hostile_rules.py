@@ -22,9 +22,14 @@ from running import PASSWORD, Key, RunningServer, ask_for_token
 from yardstick import in_time
 
 LIMIT_S = 1.0
-# What a person or program could sign in, ask for tokens or call an API with.
+# What a person or program could sign in, ask for tokens or call an API with. A token is known by
+# its first letters at the start of a word, or by two dots: the sealed request of a page has one
+# dot, and the second it was made in can put these letters into its middle.
 _CREDENTIAL = re.compile(
-    r"kg_(?:sk|se|su|co|rt|rp)_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]{8,}\.|-----BEGIN|\$argon2", re.ASCII
+    r"kg_(?:sk|se|su|co|rt|rp)_[0-9A-Za-z]{8,}"
+    r"|(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{8,}\.|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*\."
+    r"|-----BEGIN|\$argon2",
+    re.ASCII,
 )
 _INSIDES = re.compile(
     r"Traceback \(most recent|File \\?\"[^\"]*\.py|\bsqlite3?\.|UNIQUE constraint|no such (?:table|column)"
@@ -73,7 +78,7 @@ class Rules:
         assert answer.status_code == 200, answer.text
         assert in_time(time.perf_counter() - started, LIMIT_S)
         assert_clean_log(
-            self.server.log_text()[self._log_from :], {*self.secrets, self.good_key.client_secret}
+            self.server.log_text(since=self._log_from), {*self.secrets, self.good_key.client_secret}
         )
 
 
@@ -98,7 +103,7 @@ def assert_clean_log(log: str, secrets: Collection[str]) -> None:
 @contextmanager
 def holding(server: RunningServer, good_key: Key | None = None) -> Iterator[Rules]:
     """Hold a server to the rules for as long as the block runs, and look at its log afterwards."""
-    log_from = len(server.log_text())
+    log_from = server.log_bytes()
     with httpx2.Client(base_url=server.url, trust_env=False, verify=False, timeout=30) as http:
         rules = Rules(server, good_key or server.new_key("marketing.read"), http, _log_from=log_from)
         yield rules

@@ -4,19 +4,19 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import httpx2
 
 import warm
 from beside import Beside
 from keygrove.config.loading import load
+from keygrove.crypto.passwords import Passwords
 from keygrove.house import House, open_house, prepare
 from keygrove.management import companies, integrations, people, sign_in
 from keygrove.management.context import OPERATOR, Management, Role
@@ -27,6 +27,9 @@ from ports import free_port
 T = TypeVar("T")
 AUDIENCE = "https://api.understory.io"
 READY_WITHIN_S = 15
+# Each request has a connection of its own, as those of different programs have, but not a client of its own:
+# to make one takes longer than the request. There is no TLS here.
+_programs = httpx2.Client(verify=False, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
 PASSWORD = "a clearing in a forest"
 
 
@@ -37,6 +40,21 @@ class Key:
     client_id: str
     client_secret: str
     company_id: str
+
+
+class KnownPasswords(Passwords):
+    """Hashes a password once. Most people of the tests have the same one, and a hash is slow on purpose.
+
+    Whoever tests a change of password must take another one: the same again is the same hash here.
+    """
+
+    _known: ClassVar[dict[str, str]] = {}
+
+    async def hash(self, password: str) -> str:
+        """The argon2id hash of the password, made now or before."""
+        if password not in self._known:
+            self._known[password] = await super().hash(password)
+        return self._known[password]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +72,7 @@ class RunningServer:
     url: str
     environ: Mapping[str, str]
     log: Path
-    process: subprocess.Popen[bytes] | warm.Process
+    process: warm.Started
     company_id: str = ""
     slug: str = ""
     names: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
@@ -118,9 +136,16 @@ class RunningServer:
 
         return self.manage(begin)
 
-    def log_text(self) -> str:
-        """Everything the server has printed so far."""
-        return self.log.read_text(errors="replace")
+    def log_bytes(self) -> int:
+        """How much the server has printed so far."""
+        return self.log.stat().st_size
+
+    def log_text(self, since: int = 0) -> str:
+        """What the server has printed from that byte on, without a line that it is still writing."""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            text = log.read().decode(errors="replace")
+        return text[: text.rfind("\n") + 1]
 
 
 @contextmanager
@@ -134,8 +159,7 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Start `keygrove serve` in `folder`, with one company, and stop it at the end.
 
-    `database` is its URL, by default that of a file in the data folder; `program` is what Python
-    runs instead of keygrove itself, if anything: a test's own start with other limits.
+    `database` is its URL, by default that of a file in the data folder; `program` as in `warm.start`.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -156,13 +180,8 @@ def running_server(
     command = ["serve", "--workers", str(workers)]
     with Beside() as beside:
         beside.run(prepare(load(environ=environ, folder=folder)))
-        process: subprocess.Popen[bytes] | warm.Process
         with log.open("wb") as output:
-            if program:
-                start = [sys.executable, *program, *command]
-                process = subprocess.Popen(start, env=environ, cwd=folder, stdout=output, stderr=output)
-            else:
-                process = warm.start(command, environ=environ, folder=folder, output=output)
+            process = warm.start(command, environ=environ, folder=folder, output=output, program=program)
         try:
             server = RunningServer(url, environ, log, process)
             with _open_desk(server, beside):
@@ -183,7 +202,8 @@ def running_server(
 def _open_desk(server: RunningServer, beside: Beside) -> Iterator[None]:
     """Opening everything for each act would take longer than most acts, above all on PostgreSQL."""
     house = beside.run(open_house(load(environ=server.environ)))
-    server.desk = Desk(beside, house)
+    management = replace(house.management, passwords=KnownPasswords())
+    server.desk = Desk(beside, replace(house, management=management))
     try:
         yield
     finally:
@@ -205,7 +225,7 @@ def wait_until_ready(server: RunningServer) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            if httpx2.get(f"{server.url}/readyz").status_code == 200:
+            if _programs.get(f"{server.url}/readyz").status_code == 200:
                 return
         except httpx2.TransportError:
             time.sleep(0.05)
@@ -221,5 +241,4 @@ def ask_for_token(server: RunningServer, key: Key, **changes: str) -> httpx2.Res
         "client_id": key.client_id,
         "client_secret": key.client_secret,
     }
-    # There is no TLS here, and loading certificates for each request would take longer than the request.
-    return httpx2.post(f"{server.url}/oauth2/token", data={**form, **changes}, verify=False)
+    return _programs.post(f"{server.url}/oauth2/token", data={**form, **changes})

@@ -1,7 +1,7 @@
 """Commands of Keygrove without the second that Python takes to load it: forked from a process that has.
 
 A command is a process of its own with its own arguments, environment, folder and streams, as the installed
-one is. What is about starting itself (how quick, from where, what dies with it) starts it as people do.
+one is. What is about starting itself (how quick, how large) starts it as people do.
 """
 
 import atexit
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,6 +24,8 @@ from typing import BinaryIO
 
 _ENOUGH = 256 * 1024  # for the arguments and the environment of a command
 _DESCRIPTORS = 4
+# As people start it.
+COLD = ("-m", "keygrove.cli.main")
 # What a command loads only when it is needed, most of it elsewhere than in Keygrove.
 _LOADED_LATE = (
     "typer._adapters",
@@ -44,6 +46,16 @@ _LOADED_LATE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What to be: one command."""
+
+    arguments: list[str]
+    environ: dict[str, str]
+    folder: str
+    own_group: bool = False
+
+
 class _Loaded:
     """The process that has everything loaded; it ends when it is closed, or with this one."""
 
@@ -60,11 +72,11 @@ class _Loaded:
         self._ours.close()
         self._process.wait()
 
-    def fork(self, order: Mapping[str, object], streams: Sequence[int]) -> socket.socket:
+    def fork(self, order: _Order, streams: Sequence[int]) -> socket.socket:
         """Start a command; its process id and its exit status come through the socket."""
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with there, self._turn:
-            socket.send_fds(self._ours, [json.dumps(order).encode()], [*streams, there.fileno()])
+            socket.send_fds(self._ours, [json.dumps(asdict(order)).encode()], [*streams, there.fileno()])
         return here
 
 
@@ -108,6 +120,9 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
+Started = Process | subprocess.Popen[bytes]
+
+
 @cache
 def _loaded() -> _Loaded:
     loaded = _Loaded()
@@ -128,11 +143,11 @@ def run(
 
     Raises TimeoutExpired when it takes too long, and kills it.
     """
+    order = _Order(list(arguments), dict(environ), str(folder))
     with TemporaryFile() as read, TemporaryFile() as out, TemporaryFile() as err:
         read.write(text.encode())
         read.seek(0)
         streams = (read.fileno() if stdin is None else stdin, out.fileno(), err.fileno())
-        order = {"arguments": list(arguments), "environ": dict(environ), "folder": str(folder)}
         command = Process(_loaded().fork(order, streams))
         try:
             code = command.wait(timeout_s)
@@ -148,21 +163,31 @@ def run(
 
 
 def start(
-    arguments: Sequence[str], *, environ: Mapping[str, str], folder: Path, output: BinaryIO
-) -> "Process":
-    """Start a command that goes on; what it prints goes to `output`."""
-    order = {"arguments": list(arguments), "environ": dict(environ), "folder": str(folder)}
+    arguments: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    folder: Path,
+    output: BinaryIO,
+    own_group: bool = False,
+    program: Sequence[str] = (),
+) -> Started:
+    """Start a command that goes on, in a process group of its own if asked; it prints to `output`.
+
+    `program` is what Python runs, with nothing loaded: COLD, or a test's own start with other limits.
+    """
     with Path(os.devnull).open("rb") as nothing:
+        if program:
+            return subprocess.Popen(
+                [sys.executable, *program, *arguments],
+                cwd=folder,
+                env=environ,
+                stdin=nothing,
+                stdout=output,
+                stderr=output,
+                process_group=0 if own_group else None,
+            )
+        order = _Order(list(arguments), dict(environ), str(folder), own_group)
         return Process(_loaded().fork(order, (nothing.fileno(), output.fileno(), output.fileno())))
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What to be: one command."""
-
-    arguments: list[str]
-    environ: dict[str, str]
-    folder: str
 
 
 def _be_told(control: socket.socket) -> _Order:
@@ -199,6 +224,8 @@ def _main() -> None:
 
     gc.freeze()
     order = _be_told(socket.socket(fileno=int(sys.argv[1])))
+    if order.own_group:
+        os.setpgid(0, 0)
     os.chdir(order.folder)
     os.environ.clear()
     os.environ.update(order.environ)

@@ -35,7 +35,7 @@ def test_a_node_that_is_stopped_finishes_what_it_tells(
 
         with running_server(tmp_path, database=new_database()) as server:
             server.in_house(begin)
-            receiver.wait(within_s=8)
+            receiver.wait(within_s=20)
             began = time.monotonic()
             server.process.terminate()
             assert server.process.wait(10) == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from backchannel.told import World, end, go_round, left
+from backchannel.told import World, arrived, end, go_round, left
 from clocks import NOW, Clock
 from keygrove.endpoints.backchannel_logout import Courier
 from keygrove.house import House
@@ -29,14 +29,14 @@ async def test_few_are_told_at_once_and_a_slow_app_holds_up_itself(
     world.gate = asyncio.Event()
     for _ in range(5):
         await courier.start_due()
-    await asyncio.sleep(0.2)
+    await arrived(world, 2)
     assert (world.most_at_once, len(world.sent)) == (2, 2)
     store.execute(f"update clients set backchannel_logout_uri = '{other}' where client_id = 'app2'")  # noqa: S608
     await add_session(house.database, "sid20", at_s=int(NOW))
     await add_grant(house.database, code_of("g20", client_id="app2", session_id="sid20"))
     await end(house, "session sid20")
     await courier.start_due()
-    await asyncio.sleep(0.2)
+    await arrived(world, 3)
     assert [uri for uri, _ in world.sent][2:] == [other]
     world.gate.set()
     await courier.finish()
@@ -71,7 +71,7 @@ async def test_apps_that_nobody_reaches_do_not_stop_the_others(
     world.gate = asyncio.Event()
     clock.pass_by(100)
     await courier.start_due()
-    await asyncio.sleep(0.2)
+    await arrived(world, 4)
     assert Counter(uri for uri, _ in world.sent) == dict.fromkeys(world.dead, 2)
     await end(house)
     world.gate.set()
@@ -159,13 +159,13 @@ async def test_slow_apps_take_turns_with_the_others(
     clock.pass_by(100)
     await end(house)
     await courier.start_due()
-    await asyncio.sleep(0.2)
+    await arrived(world, 4)
     assert Counter(uri for uri, _ in world.sent) == dict.fromkeys(world.slow, 1)
     gate, world.gate = world.gate, asyncio.Event()
     gate.set()
     await courier.finish()
     await courier.start_due()
-    await asyncio.sleep(0.2)
+    await arrived(world, 5)
     assert world.sent[4][0] == APP.backchannel_logout_uri
     world.gate.set()
     await courier.finish()

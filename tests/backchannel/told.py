@@ -48,6 +48,14 @@ async def end(house: House, digest: str = "session sid1") -> None:
         assert await sessions.end(tx, digest, at_s=house.management.now())
 
 
+async def arrived(world: World, number: int) -> None:
+    """Wait until so many were sent, and for a moment longer: there may be more on their way."""
+    async with asyncio.timeout(20):
+        while len(world.sent) < number:  # noqa: ASYNC110 - it happens in tasks of the courier's own
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+
+
 async def go_round(courier: Courier) -> None:
     """One turn of the duty, and what it began."""
     await courier.start_due()

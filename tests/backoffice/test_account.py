@@ -1,8 +1,10 @@
 """One's own account in the browser: where one is signed in, another password, a link for who forgot it."""
 
+import re
 from functools import partial
 
 import pytest
+from playwright.sync_api import expect
 
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
@@ -29,16 +31,16 @@ def test_a_person_looks_after_their_account(look: Look, site: Site, visit: OpenV
     visitor.sign_in(email)
     page.locator(".bar__end summary").click()
     page.get_by_role("link", name="Your account").click()
-    assert visitor.heading() == "Your account"
+    visitor.is_at("Your account")
     places = page.locator(".places li")
-    assert places.count() == 4
+    expect(places).to_have_count(4)
     assert "This browser" in places.first.inner_text()
     visitor.inspect("account")
     page.get_by_role("button", name="Sign out of Firefox on Windows").click()
-    assert page.locator("#status").inner_text().strip() == "That browser is signed out."
-    assert places.count() == 3
+    visitor.is_told("That browser is signed out.")
+    expect(places).to_have_count(3)
     visitor.press("Sign out everywhere else")
-    assert page.locator("#status").inner_text().strip() == "You are signed out everywhere else."
+    visitor.is_told("You are signed out everywhere else.")
     assert (places.count(), page.get_by_role("button", name="Sign out everywhere else").count()) == (1, 0)
     page.get_by_label("Current password").fill("a guess")
     page.get_by_label("New password").fill(OTHER)
@@ -48,9 +50,9 @@ def test_a_person_looks_after_their_account(look: Look, site: Site, visit: OpenV
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill(OTHER)
     visitor.press("Change password")
-    assert page.locator("#status").inner_text().startswith("Your password is changed.")
+    visitor.is_told(re.compile(r"^\s*Your password is changed\."))
     page.get_by_role("button", name="Sign out of this browser").click()
-    assert page.locator("#status").inner_text().strip() == "You are signed out."
+    visitor.is_told("You are signed out.")
 
 
 async def _elsewhere(email: str, agent: str, m: Management) -> NewSession:
@@ -68,7 +70,7 @@ def test_who_forgot_the_password_chooses_another_one(look: Look, site: Site, vis
     visitor.go("/sign-in")
     assert page.get_by_text("Forgot your password? Ask the people who run Keygrove").is_visible()
     visitor.go(f"/reset-password?token={token}")
-    assert visitor.heading() == "Choose a new password"
+    visitor.is_at("Choose a new password")
     assert page.get_by_text(email).is_visible()
     visitor.inspect("reset-password")
     page.get_by_label("New password").fill("short")
@@ -77,11 +79,11 @@ def test_who_forgot_the_password_chooses_another_one(look: Look, site: Site, vis
     visitor.inspect("reset-password-failed")
     page.get_by_label("New password").fill(OTHER)
     visitor.press("Change password")
-    assert page.locator("#status").inner_text().startswith("Your password is changed.")
+    visitor.is_told(re.compile(r"^\s*Your password is changed\."))
     visitor.sign_in(email, OTHER)
-    assert visitor.heading() == "Settings: Integrations"
+    visitor.is_at("Settings: Integrations")
     visitor.go(f"/reset-password?token={token}")
-    assert visitor.heading() == "This link has ended"
+    visitor.is_at("This link has ended")
     visitor.inspect("reset-password-ended")
 
 

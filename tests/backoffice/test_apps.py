@@ -13,6 +13,7 @@ from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
 from keygrove.management import app_review, apps
 from keygrove.management.app_details import AppDetails
 from keygrove.management.context import OPERATOR, Management
+from keygrove.sdk.authorization_code import AuthorizationCodeFlow
 from keygrove.storage import grants
 from management.apps import WAVES, connected, live_app, not_told, registered
 from running import PASSWORD
@@ -43,7 +44,7 @@ def test_an_app_is_registered_and_its_secret_shown_once(look: Look, site: Site, 
     page, url = visitor.page, f"/c/{company.slug}/settings/apps"
     site.let_in(visitor, site.new_person(company))
     visitor.go(url)
-    assert visitor.heading() == "Apps you make"
+    visitor.is_at("Apps you make")
     visitor.inspect("apps-empty")
     visitor.follow("Register an app")
     visitor.inspect("app-new")
@@ -61,16 +62,20 @@ def test_an_app_is_registered_and_its_secret_shown_once(look: Look, site: Site, 
     visitor.inspect("app-new-failed")
     page.locator("#redirect_uris").fill("https://waves.example/callback\nhttp://localhost:8080/")
     visitor.press("Register")
-    assert visitor.heading() == "Your app is registered"
+    visitor.is_at("Your app is registered")
     secret = page.locator("#secret-key").inner_text()
     assert len(secret) == 55
     visitor.inspect("app-ready")
+    flow = AuthorizationCodeFlow.from_environment(
+        redirect_uri="https://waves.example/callback", scopes=["openid"], environment=visitor.dotenv()
+    )
+    assert flow.start().url.startswith(f"{site.url}/oauth2/auth?")
     page.reload()
-    assert visitor.heading() == "This was done already. The Secret Key can't be shown again."
+    visitor.is_at("This was done already. The Secret Key can't be shown again.")
     assert secret not in page.content()
     visitor.inspect("app-already")
     visitor.follow("View the app")
-    assert visitor.heading() == "Waves Marketplace"
+    visitor.is_at("Waves Marketplace")
     assert "Only Waves can connect it" in page.get_by_role("main").inner_text()
     visitor.inspect("app-draft")
 
@@ -112,25 +117,25 @@ def test_an_app_is_reviewed_changed_and_removed(look: Look, site: Site, visit: O
     page.locator("#reason-email").fill("Writes to you when a tour is full.")
     page.locator("#optional-email").check()
     visitor.press("Save changes")
-    assert "The changes are saved." in page.locator("#status").inner_text()
+    visitor.is_told_of("The changes are saved.")
     after = site.manage(lambda m: apps.of_operator(m, new.app.client_id))
     assert (after.scope.tokens, after.optional_scope.tokens) == (("booking.read",), ("email",))
     expect(page.locator(".preview")).to_contain_text(REASON)
     expect(page.locator(".preview li", has_text="See your e-mail address")).to_contain_text("Optional")
     assert "PKCE not required" in page.get_by_role("main").inner_text()
     visitor.press("Submit for review")
-    assert "The app is submitted." in page.locator("#status").inner_text()
+    visitor.is_told_of("The app is submitted.")
     visitor.inspect("app-in-review")
     visitor.go(url)
     expect(page.get_by_role("row", name="Waves Marketplace")).to_contain_text("In review")
     visitor.inspect("apps")
     visitor.follow("Waves Marketplace")
     visitor.press("Take back to draft")
-    assert "The app is a draft again." in page.locator("#status").inner_text()
+    visitor.is_told_of("The app is a draft again.")
     visitor.follow("Remove app")
     visitor.inspect("app-remove")
     visitor.press("Remove app")
-    assert "The app is removed." in page.locator("#status").inner_text()
+    visitor.is_told_of("The app is removed.")
     assert page.get_by_role("heading", name="No apps yet").is_visible()
 
 
@@ -167,7 +172,7 @@ def test_a_live_app_keeps_what_was_reviewed_and_gets_a_new_secret(
     assert error_links(visitor) == ["Enter your password."]
     page.get_by_label("Confirm it's you").fill(PASSWORD)
     visitor.press("Make new Secret Key")
-    assert visitor.heading() == "New Secret Key"
+    visitor.is_at("New Secret Key")
     assert len(page.locator("#secret-key").inner_text()) == 55
     visitor.inspect("app-secret-new")
     page.reload()
@@ -246,11 +251,11 @@ def test_a_public_app_has_no_secret(look: Look, site: Site, visit: OpenVisitor) 
     fill_in(visitor, "Pocket Waves", "io.waves.pocket:/callback")
     page.locator("#kind-native").check()
     visitor.press("Register")
-    assert visitor.heading() == "Pocket Waves"
-    assert "The app is registered, as a draft." in page.locator("#status").inner_text()
+    visitor.is_at("Pocket Waves")
+    visitor.is_told_of("The app is registered, as a draft.")
     assert "None: a public app" in page.get_by_role("main").inner_text()
     visitor.go(f"{page.url.removeprefix(site.url).partition('?')[0]}/secret")
-    assert visitor.heading() == "There is no page at this address"
+    visitor.is_at("There is no page at this address")
 
 
 @every_look
@@ -269,7 +274,7 @@ def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit:
     expect(card).to_contain_text("Can: read bookings")
     visitor.inspect("integrations-connected")
     visitor.follow("Manage Waves Marketplace")
-    assert visitor.heading() == "Waves Marketplace"
+    visitor.is_at("Waves Marketplace")
     text = page.get_by_role("main").inner_text()
     assert "An app by Waves that works with Northern Lights Tours' data." in text
     assert "Read bookings" in text
@@ -294,10 +299,10 @@ def test_a_connected_app_is_seen_and_disconnected(look: Look, site: Site, visit:
     visitor.follow("Disconnect")
     visitor.inspect("disconnect")
     visitor.press("Disconnect")
-    assert "The app is disconnected." in page.locator("#status").inner_text()
+    visitor.is_told_of("The app is disconnected.")
     assert card.get_by_text("No apps are connected.").is_visible()
     visitor.go(f"{url}/apps/{app.client_id}")
-    assert visitor.heading() == "There is no page at this address"
+    visitor.is_at("There is no page at this address")
 
 
 @every_look

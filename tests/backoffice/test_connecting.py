@@ -14,7 +14,10 @@ from backoffice.callback import Callback, callback_site
 from backoffice.conftest import OpenVisitor
 from backoffice.site import Site
 from backoffice.visitor import CLOSE_LOOKS, Look, Visitor, in_looks
+from keygrove.management.context import Management
+from keygrove.management.sign_in import IDLE_S
 from keygrove.protocol.scope import Scope
+from keygrove.storage import people
 from running import PASSWORD
 from web.apps import AUTH, Connecting, new_app
 
@@ -23,6 +26,7 @@ REASONS = {
     "booking.read": "We show today's bookings on the screen at your counter.",
     "event.read": "Free places appear beside each tour on your shop page.",
 }
+FORGOT = "Forgot your password? Ask the people who run Keygrove for a link to choose a new one."
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def fill_sign_in(visitor: Visitor, email: str, password: str = PASSWORD) -> None
 def back_at(visitor: Visitor, callback: Callback) -> dict[str, list[str]]:
     """What the app got, once the browser is there. Its own site is the one place it may go to."""
     visitor.page.wait_for_url(f"{callback.url}/**")
-    assert visitor.heading() == "Back at the app"
+    visitor.is_at("Back at the app")
     visitor.faults[:] = [fault for fault in visitor.faults if callback.url not in fault]
     method, target, body = callback.came[-1]
     return parse_qs(body if method == "POST" else urlsplit(target).query)
@@ -77,15 +81,17 @@ def test_every_page_of_the_way(look: Look, site: Site, visit: OpenVisitor, callb
     app = waves(site, callback, maker.id, verified_at_s=None, optional_scope=optional)
     visitor = visit(look)
     arrive(visitor, app, scope=f"openid profile booking.read booking.write event.read offline {optional}")
+    assert visitor.page.get_by_text(FORGOT).is_visible()
     visitor.inspect("connect-sign-in")
     fill_sign_in(visitor, email, "wrong")
+    assert visitor.page.get_by_text(FORGOT).is_visible()
     visitor.inspect("connect-sign-in-failed")
     fill_sign_in(visitor, email)
-    assert visitor.heading() == "Which company is this for?"
+    visitor.is_at("Which company is this for?")
     visitor.inspect("connect-company")
     visitor.page.get_by_label("Northern Lights Tours").check()
     visitor.press("Continue")
-    assert visitor.heading() == "Let Waves Marketplace work with Northern Lights Tours' data?"
+    visitor.is_at("Let Waves Marketplace work with Northern Lights Tours' data?")
     visitor.inspect("consent-not-verified")
     visitor.page.get_by_label("Read orders").check()
     visitor.press("Change company")
@@ -123,12 +129,12 @@ def test_what_else_the_way_shows(look: Look, site: Site, visit: OpenVisitor, cal
     arrive(visitor, app, prompt="consent")
     visitor.press("Change account")
     fill_sign_in(visitor, auditor)
-    assert visitor.heading() == "You can't connect Waves Marketplace"
+    visitor.is_at("You can't connect Waves Marketplace")
     visitor.inspect("connect-refused")
     visitor.press("Back to the app")
     assert back_at(visitor, callback)["error"] == ["access_denied"]
     arrive(visitor, app, redirect_uri="https://evil.example/cb")
-    assert visitor.heading() == "This app's request can't be used"
+    visitor.is_at("This app's request can't be used")
     visitor.inspect("authorization-error")
 
 
@@ -147,7 +153,7 @@ def test_a_sensitive_permission(look: Look, site: Site, visit: OpenVisitor, call
     back_at(visitor, callback)
     site.age_sessions()
     arrive(visitor, app, scope="openid event.read order.read offline")
-    assert visitor.heading() == "Sign in again to connect Waves Marketplace"
+    visitor.is_at("Sign in again to connect Waves Marketplace")
     assert visitor.page.get_by_label("E-mail address").input_value() == email
     visitor.inspect("connect-sign-in-sensitive")
     visitor.page.get_by_label("Password").fill(PASSWORD)
@@ -165,11 +171,36 @@ def test_an_app_asks_to_sign_out(look: Look, site: Site, visit: OpenVisitor, cal
     visitor = visit(look)
     site.let_in(visitor, site.new_person(site.new_company()))
     visitor.go("/oauth2/sessions/logout")
-    assert visitor.heading() == "Sign out of Keygrove too?"
+    visitor.is_at("Sign out of Keygrove too?")
     visitor.inspect("sign-out-of")
     visitor.press("Sign out")
-    assert visitor.heading() == "Sign in to Backoffice"
-    assert visitor.page.locator("#status").inner_text().strip() == "You are signed out."
+    visitor.is_at("Sign in to Backoffice")
+    visitor.is_told("You are signed out.")
+
+
+@every_look
+def test_an_app_asks_who_was_away_for_long(
+    look: Look, site: Site, visit: OpenVisitor, callback: Callback
+) -> None:
+    """S20: nobody is signed in who would be named, but apps are to be told."""
+    email = site.new_person(site.new_company())
+
+    async def age(m: Management) -> None:
+        async with m.database.transaction() as tx:
+            sql = "update sessions set seen_at_s = seen_at_s - $1 where person_id = $2"
+            account = await people.by_email(tx, email)
+            assert account is not None
+            await tx.run(sql, IDLE_S, account.person.id)
+
+    visitor = visit(look)
+    site.let_in(visitor, email)
+    site.manage(age)
+    visitor.go("/oauth2/sessions/logout")
+    visitor.is_at("Sign out of Keygrove too?")
+    assert email not in visitor.page.content()
+    visitor.inspect("sign-out-of-aged")
+    visitor.press("Sign out")
+    visitor.is_told("You are signed out.")
 
 
 @every_look
@@ -180,10 +211,10 @@ def test_an_app_asks_to_sign_out_by_a_bad_request(
     visitor = visit(look)
     site.let_in(visitor, site.new_person(site.new_company()))
     visitor.go("/oauth2/sessions/logout?id_token_hint=x")
-    assert visitor.heading() == "This app's request can't be used"
+    visitor.is_at("This app's request can't be used")
     visitor.inspect("sign-out-of-flawed")
     visitor.press("Sign out")
-    assert visitor.page.locator("#status").inner_text().strip() == "You are signed out."
+    visitor.is_told("You are signed out.")
 
 
 @in_looks(CLOSE_LOOKS[:1])

@@ -81,7 +81,7 @@ def test_a_change_asks_again_after_ten_minutes(look: Look, site: Site, visit: Op
     visitor.inspect("key-new-confirm-failed")
     page.get_by_label("Confirm it's you").fill(PASSWORD)
     visitor.press("Create")
-    assert visitor.heading() == "Your key is ready"
+    visitor.is_at("Your key is ready")
     visitor.follow("I've stored the Secret Key")
     site.age_sessions()
     key_page = page.url
@@ -95,7 +95,7 @@ def test_a_change_asks_again_after_ten_minutes(look: Look, site: Site, visit: Op
     assert error_links(visitor) == ["Enter your password."]
     page.get_by_label("Confirm it's you").fill(PASSWORD)
     visitor.press("Remove key")
-    assert "The key is removed." in page.locator("#status").inner_text()
+    visitor.is_told_of("The key is removed.")
 
 
 @every_look
@@ -106,7 +106,7 @@ def test_an_auditor_sees_why_nothing_can_be_changed(look: Look, site: Site, visi
     visitor = visit(look)
     page, keys = visitor.page, f"/c/{company.slug}/settings/integrations/keys"
     visitor.sign_in(site.new_person(company, site.new_company("Acme"), role="auditor"))
-    assert visitor.heading() == "Choose a company"
+    visitor.is_at("Choose a company")
     visitor.inspect("companies")
     page.get_by_role("main").get_by_text("Northern Lights Tours").click()
     for path, state in (
@@ -136,11 +136,11 @@ def test_trouble_and_the_rest(look: Look, site: Site, visit: OpenVisitor) -> Non
     visitor = visit(look)
     page, keys = visitor.page, f"/c/{company.slug}/settings/integrations/keys"
     visitor.go("/no/such/page")
-    assert visitor.heading() == "There is no page at this address"
+    visitor.is_at("There is no page at this address")
     assert len(page.locator("#request-id").inner_text()) >= 16
     visitor.inspect("not-found")
     visitor.go("/theme")
-    assert visitor.heading() == "This address does not work that way"
+    visitor.is_at("This address does not work that way")
     visitor.inspect("wrong-method")
     site.let_in(visitor, site.new_person(company))
     visitor.create_key(company.slug, "Webhook relay", (("Webhooks", "Read and write"),))
@@ -156,7 +156,7 @@ def test_trouble_and_the_rest(look: Look, site: Site, visit: OpenVisitor) -> Non
     visitor.go("/sign-out")
     visitor.inspect("sign-out")
     visitor.press("Sign out")
-    assert page.locator("#status").inner_text().strip() == "You are signed out."
+    visitor.is_told("You are signed out.")
     visitor.inspect("signed-out")
     visitor.go(keys)
-    assert visitor.heading() == "Sign in to Backoffice"
+    visitor.is_at("Sign in to Backoffice")

@@ -26,7 +26,7 @@ def test_the_page_asks_for_what_it_needs(look: Look, site: Site, visit: OpenVisi
     token = site.manage(setup.new_link).reveal()
     visitor = visit(look)
     visitor.go(f"/setup?token={token}")
-    assert visitor.heading() == "Set up Keygrove"
+    visitor.is_at("Set up Keygrove")
     visitor.inspect("setup")
     visitor.page.get_by_label("Password").fill("short")
     visitor.press("Set up and sign in")
@@ -40,7 +40,7 @@ def test_the_page_asks_for_what_it_needs(look: Look, site: Site, visit: OpenVisi
     assert visitor.page.get_by_label("Password").input_value() == ""
     visitor.inspect("setup-failed")
     visitor.go("/setup?token=kg_su_made_up")
-    assert visitor.heading() == "This set-up link has ended"
+    visitor.is_at("This set-up link has ended")
     assert visitor.page.get_by_text("keygrove setup-link").is_visible()
     visitor.inspect("setup-ended")
 
@@ -54,12 +54,12 @@ def test_the_link_works_once(site: Site, visit: OpenVisitor) -> None:
     for label, value in {**fields, "Password": PASSWORD}.items():
         visitor.page.get_by_label(label).fill(value)
     visitor.press("Set up and sign in")
-    assert visitor.heading() == "Settings: Integrations"
+    visitor.is_at("Settings: Integrations")
     assert "/c/fjord-cruises/" in visitor.page.url
     answer = visitor.page.goto(f"{site.url}/setup?token={token}")
     assert answer is not None
     assert answer.status == 404
-    assert visitor.heading() == "Set-up is done"
+    visitor.is_at("Set-up is done")
     assert visitor.page.get_by_role("link", name="Sign in").get_attribute("href") == "/sign-in"
     visitor.inspect("setup-done")
 

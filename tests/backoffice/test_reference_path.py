@@ -29,9 +29,10 @@ def test_from_sign_in_to_a_token_and_back_to_nothing(look: Look, site: Site, vis
     token = run(curl)
     assert list(token) == ["access_token", "expires_in", "scope", "token_type"]
     assert str(token["access_token"]).startswith("eyJ")
+    # A second may just have ended between two looks at the clock.
+    assert token.pop("expires_in") in (3598, 3599)
     assert {**token, "access_token": ""} == {
         "access_token": "",
-        "expires_in": 3599,
         "scope": "openid marketing.read",
         "token_type": "bearer",
     }
@@ -43,14 +44,14 @@ def create(visitor: Visitor, email: str, company: str) -> tuple[str, str]:
     """From the sign-in page to the key's own page; its address, and the curl that was shown."""
     page = visitor.page
     visitor.go("/")
-    assert visitor.heading() == "Sign in to Backoffice"
+    visitor.is_at("Sign in to Backoffice")
     visitor.inspect("sign-in")
     visitor.sign_in(email)
-    assert visitor.heading() == "Settings: Integrations"
+    visitor.is_at("Settings: Integrations")
     assert page.get_by_text("No apps are connected.").is_visible()
     visitor.inspect("integrations")
     page.get_by_role("link", name="Create your own integration").click()
-    assert visitor.heading() == "Internal integration keys"
+    visitor.is_at("Internal integration keys")
     assert page.get_by_role("heading", name="No keys yet").is_visible()
     visitor.inspect("keys-empty")
     visitor.follow("Create new key")
@@ -59,7 +60,7 @@ def create(visitor: Visitor, email: str, company: str) -> tuple[str, str]:
     visitor.choose("Marketing consents", "Read")
     visitor.inspect("key-new")
     visitor.press("Create")
-    assert visitor.heading() == "Your key is ready"
+    visitor.is_at("Your key is ready")
     assert page.evaluate("document.activeElement.tagName") == "H1"
     assert page.get_by_text("You won't see it again.").is_visible()
     for label in ("Client ID", "Secret Key"):
@@ -73,23 +74,23 @@ def create(visitor: Visitor, email: str, company: str) -> tuple[str, str]:
 def look_after(visitor: Visitor, key_page: str, curl: str) -> None:
     """View, rename, change permissions: the next token follows."""
     page = visitor.page
-    assert visitor.heading() == "Newsletter sync, production"
+    visitor.is_at("Newsletter sync, production")
     visitor.inspect("key-overview")
     page.get_by_label("Name", exact=True).fill("Newsletter sync")
     visitor.press("Save name")
-    assert visitor.heading() == "Newsletter sync"
-    assert page.locator("#status").inner_text().strip() == "The name is changed."
+    visitor.is_at("Newsletter sync")
+    visitor.is_told("The name is changed.")
     visitor.inspect("key-renamed")
     visitor.press("Save name")
-    assert page.locator("#status").inner_text().strip() == "Nothing was changed."
+    visitor.is_told("Nothing was changed.")
     visitor.follow("Permissions")
     visitor.choose("Marketing consents", "None")
     visitor.choose("Bookings", "Read and write")
     visitor.inspect("key-permissions")
     visitor.press("Save permissions")
-    assert "The permissions are changed." in page.locator("#status").inner_text()
+    visitor.is_told_of("The permissions are changed.")
     visitor.press("Save permissions")
-    assert page.locator("#status").inner_text().strip() == "Nothing was changed."
+    visitor.is_told("Nothing was changed.")
     refused = run(curl)
     assert refused["error"] == "invalid_scope"
     assert "marketing.read" in str(refused["error_description"])
@@ -104,10 +105,10 @@ def remove(visitor: Visitor, curl: str) -> None:
     """Remove the key: the very next token request is refused."""
     visitor.follow("Newsletter sync")
     visitor.follow("Remove key")
-    assert visitor.heading() == "Remove Newsletter sync?"
+    visitor.is_at("Remove Newsletter sync?")
     visitor.inspect("key-remove")
     visitor.press("Remove key")
-    assert "The key is removed." in visitor.page.locator("#status").inner_text()
+    visitor.is_told_of("The key is removed.")
     assert visitor.page.get_by_role("heading", name="No keys yet").is_visible()
     visitor.inspect("key-removed")
     assert run(curl)["error"] == "invalid_client"

@@ -29,7 +29,7 @@ def test_copying_says_so(site: Site, visit: OpenVisitor) -> None:
     page.get_by_role("button", name="Copy Secret Key").click()
     page.get_by_text("Copied", exact=True).wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == secret
-    assert "Copied: Secret Key" in page.locator("#status").inner_text()
+    visitor.is_told_of("Copied: Secret Key")
     page.get_by_role("button", name="Show the Secret Key").click()
     assert page.locator("#secret-key").inner_text() == secret
 
@@ -57,11 +57,14 @@ def test_the_env_file_is_saved_from_the_page(site: Site, visit: OpenVisitor, tmp
     visitor.page.on("request", lambda request: requests.append(request.url))
     with visitor.page.expect_download() as download:
         visitor.press("Download .env")
+    assert download.value.suggested_filename == "keygrove.env"
+    visitor.is_told_of("Saved keygrove.env.")
     saved = tmp_path / "env"
     download.value.save_as(saved)
-    lines = dict(line.split("=") for line in saved.read_text().splitlines())
-    assert lines["KEYGROVE_CLIENT_SECRET"] == secret
-    assert set(lines) == {"KEYGROVE_CLIENT_ID", "KEYGROVE_CLIENT_SECRET"}
+    assert saved.read_text() == visitor.page.get_by_label(".env").input_value()
+    values = visitor.dotenv()
+    assert (values["KEYGROVE_CLIENT_SECRET"], values["KEYGROVE_ISSUER"]) == (secret, site.url)
+    assert set(values) == {"KEYGROVE_ISSUER", "KEYGROVE_CLIENT_ID", "KEYGROVE_CLIENT_SECRET"}
     assert [url for url in requests if not url.startswith("blob:") and "/static/" not in url] == []
 
 
@@ -88,6 +91,7 @@ def test_read_everything_asks_first(site: Site, visit: OpenVisitor) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert summary.inner_text() == "No permission yet"
     page.get_by_role("button", name="Read everything").click()
+    visitor.inspect("read-everything")
     page.get_by_role("dialog").get_by_role("button", name="Read everything").click()
     # The dialog tells its answer a moment after it has closed.
     expect(summary).to_contain_text("6 permissions: booking.read, event.read")
@@ -135,13 +139,13 @@ def test_menus_close_as_menus_do(site: Site, visit: OpenVisitor) -> None:
     )
     visitor.inspect("menu-settings")
     page.keyboard.press("Escape")
-    assert page.locator("details[open]").count() == 0
+    expect(page.locator("details[open]")).to_have_count(0)
     page.get_by_label("Your account").click()
     assert page.get_by_role("button", name="Sign out").is_visible()
     visitor.inspect("menu-account")
     page.locator("footer > span").click()
-    assert page.locator("details[open]").count() == 0
+    expect(page.locator("details[open]")).to_have_count(0)
     page.get_by_label("Actions for Newsletter sync").click()
     visitor.inspect("menu-key")
     page.get_by_role("link", name="Remove").click()
-    assert visitor.heading() == "Remove Newsletter sync?"
+    visitor.is_at("Remove Newsletter sync?")

@@ -1,6 +1,7 @@
 """Style sheets and scripts: served by Keygrove, for ever cacheable, small, and all there."""
 
 import gzip
+import json
 import re
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_a_file_that_is_not_there(site: Site) -> None:
     """Nothing outside the folder can be asked for."""
     for path in ("css/none.css", "../templates/layout.html", "%2e%2e/templates/layout.html", "css"):
         assert httpx2.get(f"{site.url}/static/{DIGEST}/{path}").status_code == 404
+
+
+def test_files_are_no_news(site: Site) -> None:
+    """A log at `info` tells of pages, and of a file that is not there."""
+    since = site.server.log_bytes()
+    for path in (static("css/tokens.css"), f"/static/{DIGEST}/css/none.css", "/sign-in", "/livez"):
+        httpx2.get(f"{site.url}{path}")
+    lines = map(json.loads, site.server.log_text(since=since).splitlines())
+    levels = {line["route"].rpartition("/")[2]: line["level"] for line in lines if "route" in line}
+    assert levels == {"tokens.css": "debug", "none.css": "info", "sign-in": "info"}
 
 
 def test_a_page_with_all_its_files_is_light() -> None:

@@ -21,7 +21,7 @@ def test_signing_in_leads_where_one_wanted_to_go(site: Site, visit: OpenVisitor)
     visitor.go(f"/c/{company.slug}/settings/integrations/keys/new")
     visitor.sign_in(email, "wrong")
     visitor.sign_in(email)
-    assert visitor.heading() == "Create new key"
+    visitor.is_at("Create new key")
     visitor.go("/sign-in?next=//elsewhere.example/")
     assert visitor.page.url == f"{site.url}/c/{company.slug}/settings/integrations"
 
@@ -72,7 +72,7 @@ def test_another_company_does_not_exist(site: Site, visit: OpenVisitor) -> None:
         f"/c/{mine.slug}/settings/integrations/keys/kg_ci_none",
     ):
         visitor.go(path)
-        assert visitor.heading() == "There is no page at this address"
+        visitor.is_at("There is no page at this address")
 
 
 def test_a_form_without_its_token_changes_nothing(site: Site, visit: OpenVisitor) -> None:

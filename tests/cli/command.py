@@ -4,15 +4,12 @@ import json
 import os
 import pty
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import warm
-
-KEYGROVE = [sys.executable, "-m", "keygrove.cli.main"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +52,14 @@ class Shell:
         assert len(done.stderr.splitlines()) == 1
         return done.returncode, done.stderr.strip()
 
-    def start(self, *arguments: str, output: Path) -> "subprocess.Popen[bytes]":
-        """Start a command that goes on, in a process group of its own."""
+    def start(self, *arguments: str, output: Path, program: Sequence[str] = ()) -> warm.Started:
+        """Start a command that goes on, in a process group of its own (`program` as in `warm.start`)."""
         with output.open("wb") as log:
-            return subprocess.Popen(
-                [*KEYGROVE, *arguments],
-                cwd=self.folder,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                process_group=0,
+            return warm.start(
+                arguments,
+                environ=self.environ,
+                folder=self.folder,
+                output=log,
+                own_group=True,
+                program=program,
             )

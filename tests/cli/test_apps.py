@@ -138,6 +138,7 @@ def test_nobody_approves_what_they_have_not_seen(shell: Shell) -> None:
     approve = ("app", "approve", client_id)
     draft = shell.on_a_terminal("y", *approve)
     assert (draft.returncode, draft.stderr.count("only what is in review can be approved")) == (1, 1)
+    assert shell.error(*approve) == (1, draft.stderr.strip())
     shell.value("app", "submit", client_id)
     assert shell.error(*approve) == (
         2,
@@ -212,6 +213,7 @@ def test_a_credential_of_an_api_is_made_listed_and_removed(shell: Shell) -> None
         (("app", "list", "--state", "gone"), 2, "--state: 'gone' is not one of draft"),
         (("app", "update", "kg_ci_x"), 1, "nothing to change"),
         (("app", "approve", "kg_ci_x", "revision"), 1, "no such app"),
+        (("app", "approve", "kg_ci_x"), 1, "no such app"),
         (("app", "remove", "kg_ci_x"), 2, "add --yes"),
         (("api-credential", "create", "--name", "x", "--api", "https://o.example"), 1, "no such API"),
         (("api-credential", "remove", "kg_ci_x", "--yes"), 1, "no such API credential"),

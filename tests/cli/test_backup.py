@@ -125,6 +125,37 @@ def test_a_dry_run_checks_and_changes_nothing(shell: Shell) -> None:
     assert not database_of(there).exists()
 
 
+def test_a_dry_run_speaks_of_what_would_be(shell: Shell) -> None:
+    """Nothing came back, and nothing is to be done yet."""
+    shell.value("backup", "copy")
+    key = shell.value("key", "list", "--company", "acme")["keys"][0]["client_id"]
+    assert shell.run("key", "remove", key, "--yes").returncode == 0
+    there = elsewhere(shell)
+    lost = f"sqlite:///{database_of(shell)}"
+    for more, words in (
+        ((), "would be back when this is restored"),
+        (("--compare", lost), "will have to be"),
+    ):
+        text = there.run("restore", "../copy", "--verify", "--dry-run", *more).stdout
+        assert words in text
+        assert "is back now" not in text
+        assert "came back" not in text
+        assert "signing-key rotate" not in text
+
+
+def test_where_a_backup_cannot_be_written_is_told_in_the_words_that_were_typed(shell: Shell) -> None:
+    """The file's other name while it is written is nobody's business."""
+    (shell.folder / "a file").touch()
+    for typed, said in (
+        ("nowhere/copy", "there is no folder nowhere"),
+        (f"{shell.folder}/no/where/copy", f"there is no folder {shell.folder}/no/where"),
+        ("a file/copy", "a file is not a folder"),
+        (".", ". is a folder: name a file in it"),
+        ("x" * 300, f"{'x' * 300} cannot be written: File name too long"),
+    ):
+        assert shell.error("backup", typed) == (1, f"keygrove: {said}")
+
+
 def test_a_database_that_is_not_empty_stays_as_it_is(shell: Shell) -> None:
     """There is no way to force it."""
     shell.value("backup", "copy")
@@ -175,9 +206,14 @@ def sealed(lines: list[bytes]) -> bytes:
 
 
 DAMAGES: dict[str, tuple[Callable[[list[bytes], bytes], bytes], str]] = {
-    "cut": (lambda _, raw: raw[: len(raw) // 2], "ended before"),
+    "cut": (lambda _, raw: raw[: len(raw) // 2], "cannot be used: it is cut off, its end is missing"),
+    "cut in its head": (lambda _, raw: raw[:5], "cannot be used: it is cut off, its end is missing"),
     "no end": (lambda lines, _: gzip.compress(b"".join(lines[:-1])), "ends too early"),
-    "a bit": (lambda _, raw: raw[:-6] + bytes([raw[-6] ^ 1]) + raw[-5:], "CRC check failed"),
+    "a bit": (lambda _, raw: raw[:-6] + bytes([raw[-6] ^ 1]) + raw[-5:], "cannot be used: it is damaged"),
+    "a line of another kind": (
+        lambda lines, _: gzip.compress(b"".join([lines[0], b"hello\n", *lines[1:]])),
+        "cannot be used: it is damaged",
+    ),
     "a row less": (lambda lines, _: gzip.compress(b"".join(lines[:2] + lines[3:])), "checksum"),
     "a row changed": (
         lambda lines, _: gzip.compress(b"".join(lines).replace(b"the first key", b"the 1st keys!")),
@@ -207,7 +243,9 @@ DAMAGES: dict[str, tuple[Callable[[list[bytes], bytes], bytes], str]] = {
     ),
     "no gzip": (lambda lines, _: b"".join(lines), "not a Keygrove backup"),
     "another file": (lambda *_: gzip.compress(b'{"a":1}\n'), "not a Keygrove backup"),
-    "empty": (lambda *_: b"", "not a Keygrove backup"),
+    "text": (lambda *_: gzip.compress(b"hello"), "not a Keygrove backup"),
+    "a picture": (lambda *_: gzip.compress(b"\x89PNG\r\n\x1a\n"), "not a Keygrove backup"),
+    "empty": (lambda *_: b"", "not a Keygrove backup: those are made by keygrove backup"),
 }
 
 

@@ -4,9 +4,8 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+import warm
 from cli.command import Shell
 from ports import free_port
 from yardstick import here
@@ -23,7 +23,7 @@ from yardstick import here
 class Serving:
     """A running `keygrove serve` with its log."""
 
-    process: "subprocess.Popen[bytes]"
+    process: warm.Started
     url: str
     log: Path
 
@@ -36,13 +36,14 @@ class Serving:
     def answers(self) -> bool:
         """Whether it is ready."""
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx2.get(f"{self.url}/readyz", timeout=2, verify=False).status_code == 200
         except httpx2.TransportError:
             return False
 
     def lines(self) -> list[dict[str, object]]:
-        """What it has logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """What it has logged, without a line that it is still writing."""
+        lines = self.log.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def wait_for(condition: object, seconds: float = 15) -> None:
@@ -65,11 +66,11 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Serving]:
-    """Start with two workers, and end whatever is left."""
-    port = free_port()
+def serving(folder: Path, *, port: int = 0, program: Sequence[str] = ()) -> Iterator[Serving]:
+    """Start with two workers, on any free port unless told, and end whatever is left."""
+    port = port or free_port()
     log = folder / "serve.log"
-    process = Shell(folder).start("serve", "--port", str(port), "--workers", "2", *arguments, output=log)
+    process = Shell(folder).start("serve", "--port", str(port), "--workers", "2", output=log, program=program)
     running = Serving(process, f"http://127.0.0.1:{port}", log)
     try:
         wait_for(lambda: running.answers() or process.poll() is not None)
@@ -91,7 +92,7 @@ def test_it_is_ready_within_two_seconds_and_its_workers_are_small(tmp_path: Path
     limit_s = here(2)
     with serving(tmp_path):
         pass
-    with serving(tmp_path) as running:
+    with serving(tmp_path, program=warm.COLD) as running:
         wait_for(lambda: len(running.workers()) == 2)
         assert sum(map(processor_seconds, {running.process.pid, *running.workers()})) < limit_s
         for pid in running.workers():
@@ -159,7 +160,33 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         port = running.url.rpartition(":")[2]
         code, line = Shell(tmp_path).error("serve", "--port", port)
         said = f"keygrove: cannot listen on 127.0.0.1:{port}: Address already in use"
-        assert (code, line) == (1, f"{said}; choose another port with --port or KEYGROVE_PORT")
+        way = "set port in keygrove.toml, or KEYGROVE_PORT, for all commands"
+        assert (code, line) == (1, f"{said}; to choose another port, {way}")
+    helped = " ".join(Shell(tmp_path).run("serve", "--help").stdout.split())
+    assert f"Other commands do not see this, and print links to another port; {way}." in helped
+
+
+def test_links_of_other_commands_lead_to_the_port_that_all_are_told(tmp_path: Path) -> None:
+    """A log warns, once, when they would not: when the issuer follows from a flag that those do not see."""
+
+    def warned(running: Serving) -> list[dict[str, object]]:
+        return [line for line in running.lines() if "other commands do not see --port" in str(line["event"])]
+
+    with serving(tmp_path) as running:
+        other = Shell(tmp_path).value("setup-link")["url"].partition("/setup")[0]
+        (line,) = warned(running)
+        assert (line["level"], line["issuer"], line["their_issuer"]) == ("warning", running.url, other)
+        assert other != running.url
+        assert "set port in keygrove.toml, or KEYGROVE_PORT" in str(line["event"])
+    port = free_port()
+    for setting, issuer in (
+        (f"port = {port}", f"http://127.0.0.1:{port}"),
+        ('issuer = "https://auth.example.com"', "https://auth.example.com"),
+    ):
+        (tmp_path / "keygrove.toml").write_text(setting)
+        with serving(tmp_path, port=port) as running:
+            assert warned(running) == []
+            assert Shell(tmp_path).value("setup-link")["url"].startswith(f"{issuer}/setup")
 
 
 def test_no_header_tells_the_server_software(tmp_path: Path) -> None:

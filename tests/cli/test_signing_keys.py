@@ -4,6 +4,12 @@ import re
 from typing import Any
 
 from cli.command import Shell
+from house.tree import ROOT
+from keygrove.app import RELOAD_S
+from keygrove.config.settings import SETTINGS
+from keygrove.endpoints.discovery import MAX_AGE_S
+from keygrove.management.signing_keys import AUTOMATIC_AHEAD_S, KEPT_S, PUBLISH_AHEAD_S
+from keygrove.sdk import key_cache
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -47,6 +53,39 @@ def test_people_read_sentences_and_a_table(shell: Shell) -> None:
     assert ", as somebody decided before." in shell.run("signing-key", "rotate").stdout
     assert " signs from now on." in shell.run("signing-key", "rotate", "--now").stdout
     assert kid in shell.run("signing-key", "revoke", kid, "--yes").stdout
+
+
+def test_how_long_a_revoked_key_is_believed_is_told(shell: Shell) -> None:
+    """By the help, the question, and the command when it is done: never that it is over at once."""
+    assert (RELOAD_S, key_cache.OLD_S, MAX_AGE_S) == (15, 15 * 60, 3600)
+    (key,) = keys(shell)
+    helped = shell.run("signing-key", "revoke", "--help").stdout
+    asked = shell.on_a_terminal("n", "signing-key", "revoke", key["kid"]).stderr
+    done = shell.run("signing-key", "revoke", key["kid"], "--yes").stdout
+    for text in (helped, asked, done):
+        assert "APIs refuse its tokens once they have fetched the keys again" in " ".join(text.split())
+    for text in (helped, done):
+        words = " ".join(text.split())
+        assert "Servers publish it no more within 15 seconds." in words
+        assert "within 15 minutes with Keygrove's SDK, an hour with others that obey max-age." in words
+
+
+def test_the_handbook_tells_of_rotation_what_the_code_does() -> None:
+    """Its numbers are those of the code."""
+    text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+    (days,) = [setting.default for setting in SETTINGS if setting.name == "rotation_days"]
+    for words in (
+        f"every {days} days by default (`rotation_days`; 0 for never)",
+        f"published {AUTOMATIC_AHEAD_S // 3600} hours before it signs",
+        f"published for {KEPT_S // 60} minutes after",
+        f"it signs in {PUBLISH_AHEAD_S // 3600} hours",
+        f"at most every {key_cache.RETRY_S} seconds",
+        f"Within {RELOAD_S:.0f} seconds no running server publishes it",
+        f"within {key_cache.OLD_S // 60} minutes with Keygrove's SDK (a day at most",
+        "with others when their copy ends, an hour if they obey its max-age",
+    ):
+        assert words in text, words
+    assert (key_cache.LOST_S, MAX_AGE_S) == (24 * 3600, 3600)
 
 
 def test_the_algorithm_is_one_that_an_api_uses(shell: Shell) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +23,19 @@ sys.exit(Supervisor(work, listen("127.0.0.1", 0), 2).run())
 """
 
 
+def wait_until_supervising(process: "subprocess.Popen[str]") -> None:
+    """Return once it has workers, or has ended: before that a signal would end it as any other program."""
+    children, deadline = Path(f"/proc/{process.pid}/task/{process.pid}/children"), time.monotonic() + 20
+    while process.poll() is None and not children.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def run(work: str, *signals: signal.Signals, after_s: float = 0) -> "subprocess.CompletedProcess[str]":
     """A process that supervises two workers which do this; it gets the signals, each after a while."""
     command = [sys.executable, "-c", PROGRAM.format(work=work)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_until_supervising(process)
         for number in signals:
             time.sleep(after_s)
             process.send_signal(number)
@@ -53,8 +63,8 @@ def test_workers_that_all_end_at_one_instant_are_no_longer_waited_for(
 
 def test_a_replacement_that_cannot_start_yet_is_tried_again() -> None:
     """The database may be away for a moment: the workers that are left go on."""
-    once_served = "sys.exit(3) if time.monotonic() - BEGAN > 1 else (time.sleep(1.5), os._exit(1))"
-    done = run(once_served, signal.SIGTERM, after_s=5)
+    once_served = "sys.exit(3) if time.monotonic() - BEGAN > 2 else (time.sleep(2.5), os._exit(1))"
+    done = run(once_served, signal.SIGTERM, after_s=6)
     assert done.returncode == 0
     assert done.stderr.count("worker died") > 2
 

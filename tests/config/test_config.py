@@ -1,47 +1,16 @@
 """Configuration: where values come from, which one wins, and that all faults are told at once."""
 
 import base64
-import textwrap
+import ipaddress
 from pathlib import Path
 
 import pytest
 
+from config.written import faults_of, write
 from keygrove.config.loading import Config, ConfigInvalid, Reading, load, read
 from keygrove.config.settings import SETTINGS, Setting
 from keygrove.config.template import template
 from keygrove.management.catalogue import SAMPLE
-
-CATALOGUE = """
-[[api]]
-audience = "https://api.example.com"
-name = "Example API"
-token_type = "JWT"
-
-[[api.permission]]
-resource = "Invoices"
-description = "What was billed."
-read = "invoice.read"
-write = "invoice.write"
-
-[[api]]
-audience = "https://other.example.com"
-name = "Other API"
-
-[[api.permission]]
-resource = "Reports"
-read = "report.read"
-"""
-
-
-def write(folder: Path, text: str) -> None:
-    """Put a keygrove.toml into a folder."""
-    (folder / "keygrove.toml").write_text(textwrap.dedent(text))
-
-
-def faults_of(folder: Path, text: str = "", environ: dict[str, str] | None = None) -> list[str]:
-    """The faults of a file and an environment, as an operator reads them."""
-    write(folder, text)
-    return [str(fault) for fault in read({}, environ or {}, folder).faults]
 
 
 def source_of(reading: Reading, name: str) -> tuple[str, str]:
@@ -146,6 +115,9 @@ def test_load_raises_all_faults_together(tmp_path: Path) -> None:
         "https://auth.example.com",
         "https://example.com:8443",
         "http://127.0.0.1:8400",
+        "https://a",
+        "https://my_keygrove.example-1.com",
+        "https://[2001:db8::1]",
         "http://[::1]:1",
         "http://localhost",
     ],
@@ -174,12 +146,66 @@ def test_an_issuer_is_https_or_on_this_machine(tmp_path: Path, issuer: str) -> N
         "http://example.com",
         "http://127.0.0.1.example.com",
         "https://[::1",
+        "https://a;b",
+        "https://a$(b)",
+        "https://a%62",
+        "https://...",
+        "https://-",
+        "https://-a.example.com",
+        "https://example.com.",
+        "https://_",
+        "https://example.com:",
+        "https://[v1.a]",
+        "https://[127.0.0.1]",
+        "https://[1::2::3]",
+        "https://[::1%1]",
+        "https://[::1]example.com",
+        "https://a[::1]",
+        "https://::1",
     ],
 )
 def test_any_other_issuer_is_a_fault(tmp_path: Path, issuer: str) -> None:
     """Clients compare the issuer exactly, so no loose spelling is accepted."""
     (fault,) = faults_of(tmp_path, environ={"KEYGROVE_ISSUER": issuer})
     assert fault.startswith("KEYGROVE_ISSUER: issuer: must")
+
+
+def test_all_that_is_wrong_with_an_issuer_is_told_at_once(tmp_path: Path) -> None:
+    """Who mends one thing is not sent back for the next one."""
+    faults = faults_of(tmp_path, 'issuer = "http://me@Auth.example.com/x/?y"')
+    assert [fault.removeprefix("keygrove.toml:1: issuer: ").partition(":")[0] for fault in faults] == [
+        "must begin with https",
+        "must have its host in lower case",
+        "must not have a query, a fragment or a user name",
+        "must not have a path",
+    ]
+    faults = faults_of(tmp_path, 'issuer = "http://auth.example.com/x/"')
+    assert [fault.removeprefix("keygrove.toml:1: issuer: ").partition(":")[0] for fault in faults] == [
+        "must begin with https",
+        "must not have a path",
+        "must not end with a slash",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ISUER", "ISSUER"),
+        ("WORKER", "WORKERS"),
+        ("DATABASE_URL", "DATABASE"),
+        ("MASTERKEY", "MASTER_KEY"),
+        ("FOO", ""),
+        ("AUDIENCE", ""),
+        ("TOKEN", ""),
+        ("SMTP_HOST", ""),
+        ("PASSWORD", ""),
+    ],
+)
+def test_what_was_meant_is_guessed_only_when_it_is_close(tmp_path: Path, name: str, meant: str) -> None:
+    """The prefix that all variables share makes none of them close."""
+    (fault,) = faults_of(tmp_path, environ={f"KEYGROVE_{name}": "x"})
+    hint = f"; did you mean KEYGROVE_{meant}?" if meant else ""
+    assert fault == f"KEYGROVE_{name}: is not a setting{hint}"
 
 
 def test_a_public_host_needs_an_issuer(tmp_path: Path) -> None:
@@ -261,6 +287,28 @@ def test_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
     assert "'proxy.local' is neither an IP address nor a network" in fault
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    ["::ffff:127.0.0.1", "::FFFF:7f00:1", "::ffff:0:0/96", "::ffff:10.0.0.0/104", "::ffff:10.0.0.1/64"],
+)
+def test_a_proxy_of_ipv4_is_written_as_ipv4(tmp_path: Path, proxy: str) -> None:
+    """A peer is known by its IPv4 address, on any socket: another spelling would match none."""
+    (fault,) = faults_of(tmp_path, f'trusted_proxies = ["::1", "{proxy}"]')
+    assert fault == (
+        f"keygrove.toml:1: trusted_proxies: '{proxy}' is IPv4 mapped to IPv6; "
+        "write it as IPv4, such as 10.0.0.0/8"
+    )
+
+
+@pytest.mark.parametrize("proxy", ["10.0.0.5/8", "2001:db8::1/32"])
+def test_a_network_of_proxies_is_written_as_a_network(tmp_path: Path, proxy: str) -> None:
+    """It would match nobody."""
+    (fault,) = faults_of(tmp_path, f'trusted_proxies = ["{proxy}"]')
+    network = ipaddress.ip_interface(proxy).network
+    said = f"'{proxy}' is an address in a network; write the network, {network}"
+    assert fault == f"keygrove.toml:1: trusted_proxies: {said}"
+
+
 def test_a_file_that_is_no_toml_is_a_fault_with_its_line(tmp_path: Path) -> None:
     """Other sources are still checked."""
     faults = faults_of(tmp_path, "port = 1\nhost = oops\n", {"KEYGROVE_WORKERS": "0"})
@@ -279,96 +327,6 @@ def test_empty_variables_count_as_absent_and_those_of_other_programs_are_left_al
         "OTHER": "x",
     }
     assert load({}, environ, tmp_path).port == 8400
-
-
-def test_the_catalogue_is_read_from_the_file(tmp_path: Path) -> None:
-    """APIs in their order, each with its rows in their order."""
-    write(tmp_path, CATALOGUE)
-    config = load({}, {}, tmp_path)
-    assert not config.catalogue_is_sample
-    assert [api.audience for api in config.catalogue.apis] == [
-        "https://api.example.com",
-        "https://other.example.com",
-    ]
-    assert [api.token_type for api in config.catalogue.apis] == ["JWT", "at+jwt"]
-    assert config.catalogue.scopes() == ("invoice.read", "invoice.write", "report.read")
-    (row,) = config.catalogue.apis[0].permissions
-    assert (row.resource, row.description) == ("Invoices", "What was billed.")
-
-
-def test_the_environment_reaches_into_the_catalogue(tmp_path: Path) -> None:
-    """Nested names are joined by two underscores, places in a list are numbers."""
-    write(tmp_path, CATALOGUE)
-    environ = {"KEYGROVE_API__1__AUDIENCE": "https://staging.example.com"}
-    assert load({}, environ, tmp_path).catalogue.apis[1].audience == "https://staging.example.com"
-    apis = load({}, {"KEYGROVE_API__1__SIGNING_ALGORITHM": "ES256"}, tmp_path).catalogue.apis
-    assert [api.signing_algorithm for api in apis] == ["RS256", "ES256"]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "fault"),
-    [
-        ("report.read", "invoice.read", 19, "the scope invoice.read is there already, at keygrove.toml:10"),
-        (
-            "//other.",
-            "//api.",
-            14,
-            "the audience https://api.example.com is there already, at keygrove.toml:3",
-        ),
-        ("report.read", "openid", 19, "the scope openid is reserved by OpenID Connect"),
-        ("report.read", "offline_access", 19, "the scope offline_access is reserved by OpenID Connect"),
-        ('read = "report.read"', "", 18, "the permission needs a scope: read, write or both"),
-        ('resource = "Reports"', "", 19, "api.permission.resource is missing"),
-        ('resource = "Reports"', "resource = 1", 18, "api.permission.resource must be text"),
-        (
-            '"Reports"',
-            '"a\\tb"',
-            18,
-            "api.permission.resource must be text of 1 to 80 characters on one line",
-        ),
-        ('token_type = "JWT"', 'token_type = "jwt"', 5, "api.token_type must be at+jwt or JWT"),
-        (
-            'token_type = "JWT"',
-            'signing_algorithm = "RS512"',
-            5,
-            "api.signing_algorithm must be RS256 or ES256",
-        ),
-        ("token_type", "token_typ", 5, "api.token_typ is not a setting; did you mean api.token_type?"),
-        ("description", "colour", 9, "api.permission.colour is not a setting"),
-        (
-            "https://other",
-            "https:// ",
-            14,
-            "api.audience must be at most 256 ASCII characters without blanks",
-        ),
-        ('name = "Other API"', "", 14, "api.name is missing"),
-        (
-            "https://other.example.com",
-            "http://127.0.0.1:8400",
-            14,
-            "api.audience must not be the issuer: that is Keygrove itself",
-        ),
-        (
-            '[[api.permission]]\nresource = "Reports"\nread = "report.read"',
-            "",
-            14,
-            "the API needs at least one [[api.permission]]",
-        ),
-    ],
-)
-def test_a_fault_in_the_catalogue_tells_its_line(
-    tmp_path: Path, old: str, new: str, line: int, fault: str
-) -> None:
-    """One change to a good catalogue, one fault."""
-    assert old in CATALOGUE
-    assert faults_of(tmp_path, CATALOGUE.replace(old, new, 1)) == [f"keygrove.toml:{line}: {fault}"]
-
-
-@pytest.mark.parametrize("text", ['api = "x"', "api = []", '[api]\naudience = "x"', "[[api]]"])
-def test_an_api_written_the_wrong_way_is_a_fault(tmp_path: Path, text: str) -> None:
-    """A single table, an empty list, an empty table."""
-    (fault,) = faults_of(tmp_path, text)
-    assert "an API is a table of its own, headed [[api]]" in fault
 
 
 def test_a_config_cannot_be_changed(tmp_path: Path) -> None:

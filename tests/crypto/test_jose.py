@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey
 
+from altered import altered
 from keygrove.crypto.jose import (
     InvalidKeySet,
     InvalidToken,
@@ -22,6 +23,7 @@ from keygrove.crypto.jose import (
     UnknownKey,
     verify,
 )
+from yardstick import in_time
 
 CLAIMS: dict[str, object] = {"iss": "https://auth.example.com", "exp": 1, "scope": "a b", "name": "Zoë"}
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -236,7 +238,7 @@ def test_a_token_that_passed_is_judged_again_by_other_measures(key: SigningKey, 
     with pytest.raises(InvalidToken, match="type"):
         verify(token, published, algorithms=["RS256"], types=["JWT"])
     signed, _, signature = token.rpartition(".")
-    other = f"{signed}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+    other = f"{signed}.{altered(signature, 0)}"
     for _ in range(2):
         with pytest.raises(InvalidToken, match="signature"):
             verify(other, published, algorithms=["RS256"], types=["at+jwt"])
@@ -325,7 +327,7 @@ def test_a_refusal_repeats_nothing_of_the_token(key: SigningKey) -> None:
         token + "=",
         token.replace(".", ".."),
         "x" * 20_000,
-        token[:200] + "A" + token[201:],
+        altered(token, 200),
     ):
         with pytest.raises(InvalidToken) as caught:
             read(wrong, key)
@@ -341,7 +343,7 @@ def test_garbage_costs_nothing(key: SigningKey, token: str) -> None:
     began = time.thread_time()
     with pytest.raises(InvalidToken):
         read(token, key)
-    assert time.thread_time() - began < 0.05
+    assert in_time(time.thread_time() - began, 0.05)
 
 
 def test_a_token_is_the_one_that_joserfc_makes(key: SigningKey) -> None:

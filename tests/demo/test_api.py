@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from keygrove.demo.api import AUDIENCE, create_api, from_environment
+from keygrove.demo.api import create_api, from_environment
 from keygrove.demo.consents import invent_company
+from keygrove.demo.platform import AUDIENCE
 from sdk.asgi import serving
 from sdk.issuer import CLIENT, COMPANY, Issuer, running_issuer
 
@@ -54,6 +55,19 @@ def check_error(answer: httpx2.Response, status: int, code: str) -> None:
 def test_status_needs_no_token(http: httpx2.Client) -> None:
     """Most endpoints do, this one does not."""
     assert http.get("/v1/status").json() == {"status": "ok"}
+
+
+def test_the_root_says_what_is_here(http: httpx2.Client) -> None:
+    """Without a token: each endpoint, and which token it wants."""
+    front = http.get("/")
+    assert front.status_code == 200
+    assert "that Keygrove protects" in front.json()["about"]
+    assert {each["path"]: each["token"] for each in front.json()["endpoints"]} == {
+        "/v1/status": "none",
+        "/v1/me": "any",
+        CONSENTS: "marketing.read",
+        f"{CONSENTS}/{{consentId}}": "marketing.read",
+    }
 
 
 @pytest.mark.parametrize("scope", ["openid marketing.read", "openid", None])
@@ -183,7 +197,8 @@ def test_a_company_that_is_not_listed_has_nothing(http: httpx2.Client, issuer: I
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "NOT_FOUND"),
+        ("GET", "/v1", 404, "NOT_FOUND"),
+        ("POST", "/", 405, "INVALID_ARGUMENT"),
         ("GET", "/v1/me/", 404, "NOT_FOUND"),
         ("GET", "/v1/marketing-consents/a/b", 404, "NOT_FOUND"),
         ("GET", "/docs", 404, "NOT_FOUND"),

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from keygrove.demo.api import AUDIENCE, create_api
+from keygrove.demo.api import create_api
 from keygrove.demo.consents import CompanyData, invent_company
 from keygrove.demo.marketplace import CALLBACK, SCOPES, TOLD, from_environment
+from keygrove.demo.platform import AUDIENCE
 from keygrove.sdk.authorization_code import AuthorizationCodeFlow
 from ports import free_port
 from sdk.app_issuer import APP, SECRET, AppIssuer, Refusal, running_app_issuer
@@ -70,7 +71,7 @@ def test_a_company_is_connected_looked_at_renewed_and_left(browser: httpx2.Clien
     """The whole way; what the API says is text, not markup."""
     assert "Connect your account" in browser.get("/").text
     page = connect(browser, issuer)
-    assert "You are connected to Understory demo." in page
+    assert "You are connected to Understory." in page
     assert "Lakeside &lt;Kayaks&gt;" in page
     assert page.count("@example.") == 5
     assert all(f"<code>{scope}</code>" in page for scope in SCOPES)
@@ -155,7 +156,7 @@ def test_who_signs_out_at_the_platform_is_signed_out_here(browser: httpx2.Client
         answer = httpx2.post(f"{browser.base_url}{TOLD}", data={"logout_token": issuer.logout_token()})
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
         page = browser.get("/").text
-        assert "You signed out of Understory demo" in page
+        assert "You signed out of Understory" in page
         assert "Connect your account" in page
         assert "Lakeside" in other.get("/").text
     assert issuer.revoked == []
@@ -183,7 +184,7 @@ def test_a_sign_out_meanwhile_is_not_undone(
     for shown in (page, browser.get("/").text):
         assert "Connect your account" in shown
         assert "Lakeside" not in shown
-    assert "You signed out of Understory demo" in page
+    assert "You signed out of Understory" in page
 
 
 def test_a_token_that_ends_soon_or_is_not_taken_is_renewed(browser: httpx2.Client, issuer: AppIssuer) -> None:

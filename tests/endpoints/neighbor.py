@@ -13,14 +13,19 @@ from keygrove.protocol.message import Request, Response
 from running import RunningServer
 
 
+def token_request(form: Mapping[str, str]) -> Request:
+    """A form as the endpoint is handed it."""
+    headers = tuple((name.lower(), value) for name, value in FORM.items())
+    return Request(
+        method="POST", path="/oauth2/token", headers=headers, body=urlencode(form).encode(), request_id="r"
+    )
+
+
 def ask_neighbor(
     server: RunningServer, form: Mapping[str, str], times: int = 1, *, policy: RefreshPolicy | None = None
 ) -> list[Response]:
     """Send the same token request to it, so many times at once; with its own rules for refresh tokens."""
-    headers = tuple((name.lower(), value) for name, value in FORM.items())
-    request = Request(
-        method="POST", path="/oauth2/token", headers=headers, body=urlencode(form).encode(), request_id="r"
-    )
+    request = token_request(form)
 
     async def ask(house: House) -> list[Response]:
         node = house.server

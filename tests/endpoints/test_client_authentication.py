@@ -1,5 +1,6 @@
 """Table B of the hostile cases: who is asking."""
 
+import base64
 import statistics
 import time
 import unicodedata
@@ -16,6 +17,7 @@ from keygrove.management import companies, integrations
 from keygrove.management.context import OPERATOR
 from running import Key, RunningServer, ask_for_token, running_server
 from web.wire import exchange, form_post
+from yardstick import in_time
 
 # The same length and alphabet as a secret, and its last character differs.
 ODD = [" secret", "secret ", "\tsecret", "a:b", "100%", "a+b c", "schlüssel", "%41", "é" * 40]
@@ -71,8 +73,8 @@ def test_b05_no_colon_empty_id_empty_secret(ask: Asker) -> None:
     key = ask.key
     for client_id, client_secret in (("", ""), ("", key.client_secret), (key.client_id, "")):
         refused_client(ask.by_basic(basic(client_id, client_secret)), by_header=True)
-    no_colon = basic(key.client_id, "")["Authorization"].replace("Og==", "")
-    refused_client(ask.by_basic({"Authorization": no_colon}), by_header=True)
+    no_colon = base64.b64encode(key.client_id.encode()).decode()
+    refused_client(ask.by_basic({"Authorization": f"Basic {no_colon}"}), by_header=True)
     refused_client(ask(client_secret=""))
     refused(ask(client_id=""), "invalid_request")
 
@@ -175,7 +177,7 @@ def test_b14_every_failure_takes_the_same_time(ask: Asker, removed_key: Key) -> 
             times[name].append(time.perf_counter() - started)
             assert answer.status_code == 401
     medians = [statistics.median(samples) for samples in times.values()]
-    assert max(medians) - min(medians) < 0.002
+    assert in_time(max(medians) - min(medians), 0.002)
 
 
 def test_b15_secrets_are_compared_whole(ask: Asker) -> None:

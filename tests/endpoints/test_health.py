@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from endpoints.asking import Asker
-from endpoints.test_token_in_process import serving
+from endpoints.in_process import serving
 from keygrove import __name__ as name
 from keygrove.crypto.jose import Keyring, SigningKey
 from keygrove.storage.database import DatabaseUnavailable

@@ -32,7 +32,7 @@ signing_algorithm = "ES256"
 resource = "Reports"
 read = "report.read"
 """
-WITHIN_S = 10
+WITHIN_S = 30
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeyParameters, RSAKey
 
 from endpoints.asking import refused, refused_client
-from endpoints.connecting import REVOKE, TOKEN, Connection, connect_app, tokens
+from endpoints.connecting import REVOKE, TOKEN, Code, Connection, connect_app, tokens
+from endpoints.test_overtaken import ask_while
 from hostile_rules import Rules
 from keygrove.protocol.client_assertion import ASSERTION_TYPE
 from running import Key, ask_for_token
@@ -25,6 +26,11 @@ class Signing:
 
     app: Connection
     key: RSAKey | ECKey
+
+    @property
+    def key_set(self) -> str:
+        """What is published of the key."""
+        return json.dumps({"keys": [self.key.as_dict(private=False)]})
 
     def assertion(self, *, key: RSAKey | ECKey | None = None, **claims: object) -> str:
         """What proves it for a minute; `claims` replace some."""
@@ -38,14 +44,21 @@ class Signing:
 
     def post(self, path: str, form: Mapping[str, str], assertion: str) -> httpx2.Response:
         """Post a form with an assertion."""
-        signed = {"client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE}
-        return self.app.post(path, {"client_id": None, "client_secret": None, **signed, **form})
+        return self.app.post(path, {"client_id": None, "client_secret": None, **signed(assertion), **form})
+
+    def form_of(self, code: Code) -> dict[str, str]:
+        """What presents a code, without what proves the app."""
+        form = self.app.form_of(code)
+        return {name: value for name, value in form.items() if not name.startswith("client_")}
 
     def redeem(self, assertion: str | None = None) -> httpx2.Response:
         """Present a new code."""
-        form = self.app.form_of(self.app.new_code())
-        form = {name: value for name, value in form.items() if not name.startswith("client_")}
-        return self.post(TOKEN, form, assertion or self.assertion())
+        return self.post(TOKEN, self.form_of(self.app.new_code()), assertion or self.assertion())
+
+
+def signed(assertion: str) -> dict[str, str]:
+    """The parameters that bring an assertion."""
+    return {"client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE}
 
 
 @pytest.fixture(params=["RS256", "ES256"])
@@ -88,6 +101,20 @@ def test_an_assertion_is_used_once(signing: Signing) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": "x"}
     refused(signing.post(TOKEN, form, once), "invalid_grant")
     refused_client(signing.redeem(once))
+
+
+def test_f38_an_assertion_counts_no_more_once_its_keys_are_replaced(
+    signing: Signing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it was good when it came, and waited to be written down; the code is not spent by that."""
+    code = signing.app.new_code()
+    client_id = signing.app.app.client_id
+    form = {**signing.form_of(code), **signed(signing.assertion())}
+    sql = "update clients set jwks = '{\"keys\": []}' where client_id = $1"
+    answer = ask_while(signing.app, form, code.grant.grant_id, sql, client_id, mp=monkeypatch)
+    assert (answer.status, json.loads(answer.body)["error"]) == (401, "invalid_client")
+    signing.app.change("update clients set jwks = $2 where client_id = $1", client_id, signing.key_set)
+    tokens(signing.post(TOKEN, signing.form_of(code), signing.assertion()))
 
 
 def test_j14_no_other_token_is_an_assertion(signing: Signing, key: Key) -> None:

@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from altered import altered
 from endpoints.asking import PATH, Asker, basic, body_of, granted, not_stored, refused, refused_client
 from hostile_rules import Rules
 from running import RunningServer
 from web.wire import CRLF, dial, exchange, form_post, read_reply, request
+from yardstick import in_time
 
 LIMIT = 64 * 1024
 
@@ -76,7 +78,7 @@ def test_t22_ten_thousand_parameters(ask: Asker, rules: Rules, kind: str) -> Non
         refused(ask.post(body), "invalid_request")
         times.append(time.perf_counter() - started)
         before = before or (resident_kib(rules.server) if turn == 5 else 0)
-    assert min(times) < 0.05
+    assert in_time(min(times), 0.05)
     assert resident_kib(rules.server) - before < 10 * 1024
 
 
@@ -217,6 +219,6 @@ def test_t30_hostile_values_are_not_echoed(ask: Asker, rules: Rules, name: str, 
 
 def test_t31_failed_authentication(ask: Asker) -> None:
     """By Basic: 401 with a challenge. By body: 401 without one."""
-    wrong = ask.key.client_secret[:-1] + "_"
+    wrong = altered(ask.key.client_secret)
     refused_client(ask.by_basic(basic(ask.key.client_id, wrong)), by_header=True)
     refused_client(ask(client_secret=wrong))

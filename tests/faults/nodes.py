@@ -8,9 +8,8 @@ import resource
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +35,13 @@ class Node(RunningServer):
 
     workers: int = 1
 
-    def start(self) -> None:
-        """Start its processes; its address is the same each time."""
+    def start(self, *, program: Sequence[str] = ()) -> None:
+        """Start its processes (`program` as in `warm.start`); its address is the same each time."""
+        command = ["serve", "--workers", str(self.workers)]
         with self.log.open("ab") as output:
             self.process = warm.start(
-                self.command, environ=self.environ, folder=self.log.parent, output=output
+                command, environ=self.environ, folder=self.log.parent, output=output, program=program
             )
-
-    @property
-    def command(self) -> list[str]:
-        """What starts it."""
-        return ["serve", "--workers", str(self.workers)]
 
     def kill(self) -> None:
         """Take every process away at once, as a power cut does."""
@@ -117,11 +112,7 @@ def restart(node: Node) -> float:
     The machine has others to serve: what counts is the clock, or the processor time if that is less.
     """
     started = time.monotonic()
-    program = [sys.executable, "-m", "keygrove.cli.main"]
-    with node.log.open("ab") as output:
-        node.process = subprocess.Popen(
-            [*program, *node.command], env=node.environ, cwd=node.log.parent, stdout=output, stderr=output
-        )
+    node.start(program=warm.COLD)
     wait_until_ready(node)
     return min(time.monotonic() - started, node.processor_s())
 

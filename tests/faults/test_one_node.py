@@ -77,12 +77,13 @@ def test_f09_f27_a_writer_that_hangs_delays_no_token(node: Node) -> None:
             asked = time.monotonic()
             with pytest.raises(DatabaseUnavailable):
                 node.new_key()
-            assert time.monotonic() - asked > 3
-            assert in_time(time.monotonic() - asked, 2 * SLOWEST_S)
+            refused_s = time.monotonic() - asked
         assert time.monotonic() - started < 30
+    assert refused_s > 3
+    assert in_time(refused_s, 2 * SLOWEST_S)
     assert all(answer.is_token for answer in load.answers)
     # The machine is shared: ten times as slow would still be two hundred times faster than the writer.
-    assert load.slowest_s(0.99) < max(0.25, 10 * before_s)
+    assert in_time(load.slowest_s(0.99), max(0.25, 10 * before_s))
     assert ask_for_token(node, node.new_key()).status_code == 200
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from altered import altered
 from faults.load import Client, asking, wait_for_tokens
 from faults.nodes import Host, Node, rows, running_node
 from faults.proxy import Proxy
@@ -18,6 +19,7 @@ from keygrove.storage.opening import open_database
 from pgbouncer import STATEMENTS, pgbouncer_to
 from postgres import PostgresServer
 from running import Key
+from yardstick import in_time
 
 CONNECTIONS = 3
 # PgBouncer tries again after a second, then a node does.
@@ -107,14 +109,18 @@ def test_more_clients_than_connections_all_get_their_tokens(
 def test_nodes_count_failures_together(bounced: Bounced) -> None:
     """What one node refused too often, the other refuses too, and never the right secret."""
     key = bounced.first.new_key()
-    wrong = Key(key.client_id, f"{key.client_secret[:-1]}x", key.company_id)
+    wrong = Key(key.client_id, altered(key.client_secret), key.company_id)
     with closing(Client(bounced.first, wrong)) as first, closing(Client(bounced.second, wrong)) as second:
-        answers = [first.ask() for _ in range(8)]
-        assert answers[0].status == 401
-        waited_until = time.monotonic() + 10
-        while second.ask().status != 429 and time.monotonic() < waited_until:
-            time.sleep(0.2)
-        assert second.ask().status == 429
+        assert first.ask().status == 401
+
+        def is_told() -> bool:
+            for _ in range(8):
+                first.ask()
+            time.sleep(3)  # they tell each other about once a second
+            return second.ask().status == 429
+
+        # A new minute is a new budget. Three times are not enough for the second node to spend one by itself.
+        assert any(is_told() for _ in range(3))
     with closing(Client(bounced.second, key)) as client:
         assert client.ask().is_token
 
@@ -143,7 +149,8 @@ def test_a_restart_of_postgres_costs_some_tokens_and_no_client(
         postgres.stop(how)
         time.sleep(1)
         postgres.start()
-        assert wait_for_tokens(load) < HEALED_WITHIN_S
+        healed_s = wait_for_tokens(load)
+    assert in_time(healed_s, HEALED_WITHIN_S)
     assert load.dishonest() == []
 
 
@@ -152,7 +159,8 @@ def test_a_database_that_falls_silent_behind_it_is_given_up_in_time(bounced: Bou
     with asking(bounced.first, bounced.first.new_key(), clients=12) as load:
         with wire.silent():
             time.sleep(6.5)
-        assert wait_for_tokens(load) < HEALED_WITHIN_S
+        healed_s = wait_for_tokens(load)
+    assert in_time(healed_s, HEALED_WITHIN_S)
     assert load.dishonest() == []
     assert sum(answer.status == 503 for answer in load.answers) >= 12
 

@@ -15,6 +15,7 @@ from faults.proxy import Proxy
 from keygrove.storage.database import Database, DatabaseUnavailable
 from keygrove.storage.opening import open_database
 from postgres import PostgresServer
+from yardstick import in_time
 
 HEALED_WITHIN_S = 2
 
@@ -29,7 +30,8 @@ def test_f10_a_restart_of_postgres_costs_some_tokens_and_no_client(
         postgres.stop(how)
         time.sleep(1)
         postgres.start()
-        assert wait_for_tokens(load) < HEALED_WITHIN_S
+        healed_s = wait_for_tokens(load)
+    assert in_time(healed_s, HEALED_WITHIN_S)
     assert load.dishonest() == []
     assert any(answer.status == 503 for answer in load.since(stopped))
 
@@ -76,7 +78,8 @@ def test_f11_a_database_two_seconds_slow_is_slow_and_not_wrong(alpha: Node, wire
         wire.delay_s = 1.0  # each way
         time.sleep(4.5)
         wire.delay_s = 0.0
-        assert wait_for_tokens(load) < HEALED_WITHIN_S
+        healed_s = wait_for_tokens(load)
+    assert in_time(healed_s, HEALED_WITHIN_S)
     assert load.dishonest() == []
 
 
@@ -85,7 +88,8 @@ def test_f11_a_database_that_falls_silent_is_given_up_in_time(alpha: Node, wire:
     with asking(alpha, alpha.new_key(), clients=12) as load:
         with wire.silent():
             time.sleep(6.5)
-        assert wait_for_tokens(load) < HEALED_WITHIN_S
+        healed_s = wait_for_tokens(load)
+    assert in_time(healed_s, HEALED_WITHIN_S)
     assert load.dishonest() == []
     assert sum(answer.status == 503 for answer in load.answers) >= 12
 

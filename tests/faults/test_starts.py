@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import warm
+from altered import altered
 from faults.nodes import KILLS, Node, execute, new_node, rows
 from keygrove.storage import schema
 from keygrove.storage.opening import open_database
@@ -49,15 +51,9 @@ for line in sys.stdin:
 
 def serve(node: Node, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Start a node that is not to come up."""
-    return subprocess.run(
-        [sys.executable, "-m", "keygrove.cli.main", "serve", "--port", str(free_port())],
-        env={**node.environ, **settings},
-        cwd=node.log.parent,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    command = ["serve", "--port", str(free_port())]
+    environ = {**node.environ, **settings}
+    return warm.run(command, environ=environ, folder=node.log.parent, timeout_s=30)
 
 
 @pytest.mark.parametrize("how", ["missing", "wrong"])
@@ -95,7 +91,7 @@ def flip_one_bit_of_a_signing_key(path: Path) -> None:
     """A sealed key that is not what was sealed."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         ((sealed,),) = connection.execute("select private_sealed from signing_keys").fetchall()
-        changed = sealed[:100] + ("A" if sealed[100] != "A" else "B") + sealed[101:]
+        changed = altered(sealed, 100)
         connection.execute("update signing_keys set private_sealed = ?", (changed,))
 
 

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
-from keygrove.crypto.secrets import new_client_secret, new_session_token, new_setup_token
+from keygrove.crypto import secrets
+from keygrove.crypto.secrets import Digests, Secret
 from keygrove.logs import arrange, redact, to_json
 
-SECRETS = [new_client_secret().reveal(), new_session_token().reveal(), new_setup_token().reveal()]
+# All that `secrets` makes, of every kind that there will be.
+SECRETS = [
+    make().reveal()
+    for name, make in vars(secrets).items()
+    if name.startswith("new_") and make.__annotations__["return"] is Secret
+] + [secrets.refresh_token(Digests(b"k" * 32), secrets.new_grant_id(), 1).reveal()]
 TOKEN = "eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
 
 

@@ -9,7 +9,7 @@ from clocks import Clock
 from keygrove.crypto import passwords
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.secrets import Digests
-from keygrove.management import companies
+from keygrove.management import companies, last_seen
 from keygrove.management.catalogue import SAMPLE
 from keygrove.management.companies import Company
 from keygrove.management.context import OPERATOR, Actor, Management
@@ -22,6 +22,8 @@ async def m(
 ) -> AsyncIterator[Management]:
     """The platform. Its passwords are cheap to hash; what they cost in earnest is tested in crypto."""
     monkeypatch.setattr(passwords, "_MEMORY_KIB", 64)
+    # On a machine that is busy with other tests the clock must not be moved on before it is noted.
+    monkeypatch.setattr(last_seen, "PATIENCE_S", 10)
     database = await store.open()
     yield Management(
         issuer="https://issuer.example",

@@ -169,6 +169,6 @@ async def test_a_session_that_another_one_took_the_place_of(m: Management) -> No
 async def test_one_signs_out_everywhere_else(m: Management, journal: Journal) -> None:
     """Here one stays."""
     here, there, beas = await enter(m), await enter(m), await enter(m, BEA.email)
-    await account.sign_out_elsewhere(m, here.session, **WHO)
+    await sign_in.sign_out_everywhere(m, here.session, **WHO, but_here=True)
     assert [await is_open(m, each) for each in (here, there, beas)] == [True, False, True]
     assert [line["detail"] for line in journal.lines("person.sign_out")] == [{"sessions": 1}]

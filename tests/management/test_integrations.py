@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from altered import altered
 from clocks import NOW
 from keygrove.crypto.secrets import is_whole
 from keygrove.management import integrations
@@ -202,8 +203,8 @@ class TestList:
     @pytest.mark.parametrize(
         ("search", "names"),
         [
-            ("news", ["Newsletter"]),
-            ("EVENT", ["Accounting"]),
+            ("newslet", ["Newsletter"]),
+            ("EVENT.", ["Accounting"]),
             ("marketing.read", ["Newsletter"]),
             ("ana", ["Accounting", "Newsletter"]),
             ("nobody", []),
@@ -220,7 +221,7 @@ class TestList:
         await make(m, acme, "Newsletter", "marketing.read")
         await make(m, acme, "Accounting", "event.read", "order.read")
         found = await integrations.list_keys(m, acme.id, search=search)
-        expected = ["Accounting"] if search == "EVENT" else names
+        expected = ["Accounting"] if search == "EVENT." else names
         assert [key.name for key in found.keys] == expected
 
     async def test_search_finds_a_client_id(self, m: Management, acme: Company) -> None:
@@ -247,9 +248,8 @@ class TestList:
         for number in range(3):
             await make(m, acme, f"Key {number}")
         cursor = (await integrations.list_keys(m, acme.id, limit=1)).next
-        for place, character in enumerate(cursor):
-            changed = cursor[:place] + ("A" if character != "A" else "B") + cursor[place + 1 :]
-            await refused("after", doing=integrations.list_keys(m, acme.id, after=changed))
+        for place in range(len(cursor)):
+            await refused("after", doing=integrations.list_keys(m, acme.id, after=altered(cursor, place)))
 
     async def test_a_forged_cursor_is_refused(self, m: Management, acme: Company) -> None:
         """Well-made or nonsense: what we did not write is no page."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keygrove.management.errors import Invalid
-from keygrove.management.names import clean_name, name_key
+from keygrove.management.names import clean_name, legible, name_key
 
 
 def fault(text: str) -> str:
@@ -98,3 +98,16 @@ def test_any_text_is_a_clean_name_or_a_fault(text: str) -> None:
     assert len(name.splitlines()) == 1
     assert name.encode()
     assert name_key(name) == name_key(name_key(name))
+
+
+@given(st.text())
+def test_what_is_made_legible_holds_nothing_that_names_may_not(text: str) -> None:
+    """Each such character becomes one sign; all others, joiners among them, stay as they are."""
+    shown = legible(text)
+    assert len(shown) == len(text)
+    assert legible(shown) == shown
+    for before, after in zip(text, shown, strict=True):
+        if before == after and before.strip("\u200c\u200d \t"):
+            clean_name(f"a{after}b", field="name")
+        elif before != after:
+            assert "invisible" in fault(f"Key {before} one")

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from altered import altered
 from clocks import NOW, Clock
 from keygrove.crypto.jose import SigningKey
 from keygrove.crypto.vault import MasterKeyError, Vault
@@ -84,7 +86,7 @@ async def test_what_does_not_open_is_refused(store: Store) -> None:
     ((kid, sealed),) = store.query("select kid, private_sealed from signing_keys")
     assert isinstance(kid, str)
     assert isinstance(sealed, str)
-    flipped = sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]
+    flipped = altered(sealed, 40)
     store_one(store, kid, flipped)
     with pytest.raises(MasterKeyError):
         await load(database, VAULT, now=now)
@@ -154,11 +156,18 @@ async def test_a_rotation_under_way_is_not_made_twice(m: Management, journal: Jo
 
 @pytest.mark.parametrize("immediately", [False, True])
 async def test_f15_two_nodes_that_rotate_at_once_make_one_rotation(
-    m: Management, store: Store, journal: Journal, immediately: bool
+    m: Management, store: Store, journal: Journal, monkeypatch: pytest.MonkeyPatch, immediately: bool
 ) -> None:
     """Both report the same key, and only one says that it made it."""
     await ensure(m.database, VAULT, now=m.now())
     other = replace(m, database=await store.open())
+    all_have_looked, make = asyncio.Barrier(4), signing_keys._make
+
+    async def make_once_all_have_looked(*args: Any, **options: Any) -> Any:
+        await all_have_looked.wait()
+        return await make(*args, **options)
+
+    monkeypatch.setattr(signing_keys, "_make", make_once_all_have_looked)
     turned = await asyncio.gather(
         *(rotate(each, OPERATOR, VAULT, immediately=immediately) for each in (m, other, m, other))
     )

@@ -11,12 +11,8 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-
-# Without its example database Hypothesis needs no disk either.
-settings.register_profile("pure", database=None, deadline=None, max_examples=50)
-settings.load_profile("pure")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,7 +30,8 @@ CLAIMS: dict[str, object] = {
     "iat": NOW,
     "jti": "j1",
 }
-SIGNING = replace(APP, token_endpoint_auth_method="private_key_jwt", secret_digest="")
+KEY_SET = '{"keys": []}'
+SIGNING = replace(APP, token_endpoint_auth_method="private_key_jwt", secret_digest="", jwks=KEY_SET)
 DIGEST = "a" * 64
 
 
@@ -135,7 +136,8 @@ def test_j14_other_claims_are_an_invalid_client(changes: dict[str, object]) -> N
 def test_a_signing_client_is_proved_by_its_signature_alone() -> None:
     """No secret stands in for it, and it stands in for no secret."""
     signed = SignedCredentials("app", "", by_header=False, assertion="a")
-    assert authenticate_client(signed, SIGNING, DIGEST, signed=True) == AuthenticatedClient(SIGNING)
+    proved = authenticate_client(signed, SIGNING, DIGEST, signed_with=KEY_SET)
+    assert proved == AuthenticatedClient(SIGNING)
     for credentials in (signed, Credentials("app", "s1", False), Credentials("app", "", False)):
         with pytest.raises(InvalidClient):
             authenticate_client(credentials, SIGNING, "")
@@ -143,7 +145,14 @@ def test_a_signing_client_is_proved_by_its_signature_alone() -> None:
         with pytest.raises(InvalidClient):
             authenticate_client(signed, other, DIGEST)
     with pytest.raises(InvalidClient):
-        authenticate_client(signed, replace(SIGNING, enabled=False), DIGEST, signed=True)
+        authenticate_client(signed, replace(SIGNING, enabled=False), DIGEST, signed_with=KEY_SET)
+
+
+def test_a_signature_with_keys_that_were_replaced_meanwhile_proves_nothing() -> None:
+    """Of whoever takes a key away, its assertions count no more."""
+    signed = SignedCredentials("app", "", by_header=False, assertion="a")
+    with pytest.raises(InvalidClient, match="replaced"):
+        authenticate_client(signed, replace(SIGNING, jwks='{"keys": [{}]}'), DIGEST, signed_with=KEY_SET)
 
 
 @pytest.mark.parametrize("subject", ["\ud800", "a\0b", "k\u20acy", "a\nb", "\U0001f511"])

@@ -136,16 +136,19 @@ class TestSigningIn:
 
     def test_a26_a_new_sign_in_is_asked_for_until_there_is_one(self) -> None:
         """By `prompt=login`, and by `max_age` when the last one is too long ago; zero means now."""
-        just_now = replace(ANA, auth_time=NOW)
+        just_now, ahead = replace(ANA, auth_time=NOW), replace(ANA, auth_time=NOW + 61)
         for asked, person, expected in [
             (ask(prompt="login"), just_now, SignIn("asked to")),
             (ask(max_age="99"), ANA, SignIn("too long ago")),
             (ask(max_age="0"), just_now, SignIn("too long ago")),
+            (ask(max_age="99"), ahead, SignIn("too long ago")),
             (ask(prompt="select_account"), just_now, SignIn("choose an account")),
         ]:
             assert decide(asked, CONNECTED, signed_in=person) == expected
             assert isinstance(decide(asked, CONNECTED, signed_in=person, done=SIGNED_IN), Grant)
         assert isinstance(decide(ask(max_age="100"), CONNECTED), Grant)
+        a_little_ahead = replace(ANA, auth_time=NOW + 60)
+        assert isinstance(decide(ask(max_age="100"), CONNECTED, signed_in=a_little_ahead), Grant)
 
     def test_what_another_session_did_counts_for_nothing(self) -> None:
         """Somebody who signs in in another tab meanwhile has not answered this request."""

@@ -1,5 +1,8 @@
 """storage/backup.py: what people granted comes back as it was, from either database into either."""
 
+import errno
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from databases import Databases
 from keygrove.storage import api_credentials, grants, journal, schema
 from keygrove.storage.api_credentials import ApiCredential
 from keygrove.storage.backup import back_up, removals_since, restore
-from keygrove.storage.backup_file import Head
+from keygrove.storage.backup_file import Head, writing
 from keygrove.storage.database import Database
 from keygrove.storage.journal import Event
 from keygrove.storage.opening import open_database
@@ -88,3 +91,25 @@ async def test_what_comes_back_with_a_backup_is_told(database: Database) -> None
             await journal.append(tx, replace(NOTE, id=f"e{number}", action=action))
         await journal.append(tx, replace(NOTE, id="before", action="app.removed", at_us=99_999_999))
     assert [each.action for each in await removals_since(database, 100)] == list(told)
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (errno.EACCES, "no permission to write into the folder {}"),
+        (errno.EPERM, "no permission to write into the folder {}"),
+        (errno.ENOSPC, "{}/copy cannot be written: No space left on device"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: int, said: str
+) -> None:
+    """The suite may be root's, whom nothing is forbidden: the system's answer is made up."""
+
+    def refuse(path: Path, *_: int) -> int:
+        raise OSError(cause, os.strerror(cause), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=f"^{re.escape(said.format(tmp_path))}$"), writing(tmp_path / "copy"):
+        pass
+    assert list(tmp_path.iterdir()) == []

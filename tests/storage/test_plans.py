@@ -43,6 +43,7 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "grants.by_code": lambda tx: grants.by_code(tx, "d"),
     "grants.by_id": lambda tx: grants.by_id(tx, "g"),
     "grants.insert": lambda tx: grants.insert(tx, CODE, code_digest="d", interaction_id="i", created_at_s=0),
+    "grants.hold": lambda tx: grants.hold(tx, "g"),
     "grants.spend_code": lambda tx: grants.spend_code(tx, "g", at_s=0),
     "grants.start_refresh": lambda tx: grants.start_refresh(tx, "g", at_s=0),
     "grants.rotate": lambda tx: grants.rotate(tx, "g", generation=1, at_s=0),
@@ -64,7 +65,10 @@ GRANT_PATH: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "consents.of_company": lambda tx: consents.of_company(tx, "c", "o"),
     "consents.connected": lambda tx: consents.connected(tx, "o"),
     "journal.of_connection": lambda tx: journal.of_connection(tx, "o", "c", limit=9),
-    "journal.of_target": lambda tx: journal.of_target(tx, "c", "a", since_us=1, limit=9),
+    "journal.latest": lambda tx: journal.latest(tx, since_us=1, after_id="e", limit=9),
+    "journal.latest of an action": lambda tx: journal.latest(tx, action="a", after_id="e", limit=9),
+    "journal.latest of a target": lambda tx: journal.latest(tx, target_id="c", action="a", limit=9),
+    "journal.latest of a company": lambda tx: journal.latest(tx, company_id="o", since_us=1, limit=9),
     "consents.withdraw": lambda tx: consents.withdraw(tx, "c", "o"),
     "api_credentials.by_id": lambda tx: api_credentials.by_id(tx, "c"),
     "apps.by_id": lambda tx: apps.by_id(tx, "c"),
@@ -91,8 +95,12 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.end": lambda tx: sessions.end(tx, "d", at_s=0),
     "sessions.end_all": lambda tx: sessions.end_all(tx, "p", at_s=0),
     "sessions.succeed": lambda tx: sessions.succeed(tx, "d", by_sid="s", at_s=0),
-    "sessions.failures_of_account": lambda tx: sessions.failures_of_account(tx, "a", since_s=0, besides=""),
-    "sessions.failures_of_address": lambda tx: sessions.failures_of_address(tx, "a", since_s=0, besides=""),
+    "sessions.failures_of_account": lambda tx: sessions.failures_of_account(
+        tx, "a", since_s=0, until_s=9, now_s=9, besides=""
+    ),
+    "sessions.failures_of_address": lambda tx: sessions.failures_of_address(
+        tx, "a", since_s=0, until_s=9, besides=""
+    ),
     "sessions.forget_attempts": lambda tx: sessions.forget_attempts(tx, before_s=0),
     "sessions.use_setup_link": lambda tx: sessions.use_setup_link(tx, "d", now_s=0),
     "sessions.open_of": lambda tx: sessions.open_of(

@@ -1,6 +1,7 @@
 """Every query function, on every database."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -324,15 +325,28 @@ class TestSessions:
         async with database.transaction() as tx:
             for attempt, account, address, at_s in attempts:
                 await sessions.insert_attempt(tx, attempt, account=account, address=address, at_s=at_s)
-            of_account, of_address = sessions.failures_of_account, sessions.failures_of_address
-            assert await of_account(tx, "ana", since_s=0, besides="t4") == Failures(2, 101)
-            assert await of_account(tx, "ana", since_s=100, besides="t4") == Failures(1, 101)
-            assert await of_account(tx, "nobody", since_s=0, besides="") == Failures(0, 0)
-            assert await of_address(tx, "A", since_s=0, besides="t4") == Failures(2, 102)
-            assert await of_address(tx, "C", since_s=0, besides="") == Failures(0, 0)
+            of_account = partial(sessions.failures_of_account, tx, until_s=200, now_s=200)
+            of_address = partial(sessions.failures_of_address, tx, until_s=200)
+            assert await of_account("ana", since_s=0, besides="t4") == Failures(2, 101)
+            assert await of_account("ana", since_s=100, besides="t4") == Failures(1, 101)
+            assert await of_account("nobody", since_s=0, besides="") == Failures(0, 0)
+            assert await of_address("A", since_s=0, besides="t4") == Failures(2, 102)
+            assert await of_address("C", since_s=0, besides="") == Failures(0, 0)
             await sessions.mark_success(tx, "t4", at_s=104)
-            assert await of_account(tx, "ana", since_s=0, besides="") == Failures(0, 0)
-            assert await of_address(tx, "A", since_s=0, besides="") == Failures(2, 102)
+            assert await of_account("ana", since_s=0, besides="") == Failures(0, 0)
+            assert await of_address("A", since_s=0, besides="") == Failures(2, 102)
+
+    async def test_attempts_dated_too_far_ahead_do_not_count(self, database: Database) -> None:
+        """Failures after `until_s`, successes after `now_s`."""
+        async with database.transaction() as tx:
+            for at_s in (100, 105, 110, 111):
+                await sessions.insert_attempt(tx, f"t{at_s}", account="ana", address="A", at_s=at_s)
+            await sessions.mark_success(tx, "t105", at_s=105)
+            of_account = partial(sessions.failures_of_account, tx, "ana", since_s=0, until_s=110, besides="")
+            assert await of_account(now_s=104) == Failures(2, 110)
+            assert await of_account(now_s=105) == Failures(1, 110)
+            of_address = await sessions.failures_of_address(tx, "A", since_s=0, until_s=110, besides="")
+            assert of_address == Failures(2, 110)
 
     async def test_old_attempts_are_forgotten(self, database: Database) -> None:
         """The table does not grow forever."""
@@ -340,7 +354,9 @@ class TestSessions:
             for at_s in (1, 2, 3):
                 await sessions.insert_attempt(tx, f"t{at_s}", account="a", address="b", at_s=at_s)
             assert await sessions.forget_attempts(tx, before_s=3) == 2
-            assert await sessions.failures_of_account(tx, "a", since_s=0, besides="") == Failures(1, 3)
+            assert await sessions.failures_of_address(tx, "b", since_s=0, until_s=9, besides="") == Failures(
+                1, 3
+            )
 
     async def test_a_set_up_link_is_used_once_and_in_time(self, database: Database) -> None:
         """Open until its time, spent by the first."""

@@ -4,9 +4,10 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from clocks import Clock
 from keygrove.endpoints import usage as books
 from keygrove.endpoints.budget import FailureBudget
-from keygrove.endpoints.usage import KEPT_S, UsageBook, purge
+from keygrove.endpoints.usage import KEPT_S, LONGEST_WAIT_S, UsageBook, purge
 from keygrove.storage import failures, usage
 from keygrove.storage.database import Database, DatabaseUnavailable, Transaction
 from keygrove.storage.usage import Hour
@@ -111,6 +112,55 @@ async def test_every_slice_counts_once_wherever_it_fails(
     ]
 
 
+async def test_few_counts_are_written_at_once_and_many_wait_for_each_other(
+    database: Database, store: Store
+) -> None:
+    """Many wait for so many seconds since the last flush, also since one that failed."""
+    clock = Clock()
+    book = UsageBook(clock)
+
+    def count(number: int) -> None:
+        for name in range(number):
+            book.issued(f"c{name}", now=NOON, address="192.0.2.1", user_agent="a")
+
+    def written() -> object:
+        return store.query("select sum(issued) from usage_hours")[0][0]
+
+    count(books._FEW)
+    await book.flush_when_due(database)
+    assert written() == books._FEW
+    count(books._FEW + 1)
+    clock.pass_by(LONGEST_WAIT_S - 1)
+    await book.flush_when_due(database)
+    assert written() == books._FEW
+    clock.pass_by(1)
+    with pytest.raises(DatabaseUnavailable):
+        await book.flush_when_due(Failing(database, 0))
+    await book.flush_when_due(database)
+    assert written() == books._FEW
+    clock.pass_by(LONGEST_WAIT_S)
+    await book.flush_when_due(database)
+    assert written() == 2 * books._FEW + 1
+
+
+async def test_no_more_clients_wait_than_there_is_room_for(
+    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over all hours, and also of those that could not be written; clients that wait already count on."""
+    monkeypatch.setattr(books, "_MOST_CLIENTS", 3)
+    book = UsageBook()
+    for name in ("a", "b", "c", "b"):
+        book.issued(name, now=NOON, address="192.0.2.1", user_agent="a")
+    book.issued("a", now=NOON + 3600, address="192.0.2.1", user_agent="a")
+    book.refused("d", now=NOON)
+    book.refused("a", now=NOON)
+    with pytest.raises(DatabaseUnavailable):
+        await book.flush(Failing(database, 0))
+    await book.flush(database)
+    rows = store.query("select client_id, hour_s, issued, refused from usage_hours order by client_id")
+    assert rows == [("a", NOON, 1, 1), ("b", NOON, 2, 0), ("c", NOON, 1, 0)]
+
+
 async def test_nothing_counted_writes_nothing(database: Database, store: Store) -> None:
     """An idle worker leaves the database alone."""
     with store.locked():
@@ -118,13 +168,19 @@ async def test_nothing_counted_writes_nothing(database: Database, store: Store) 
 
 
 async def test_old_hours_are_forgotten(database: Database) -> None:
-    """Ninety days are kept."""
+    """Ninety days are kept. Each older hour goes by itself, the oldest first."""
     book = UsageBook()
-    for now in (NOON, NOON + 3600):
-        book.issued("c", now=now, address="", user_agent="")
+    for number in range(4):
+        for name in ("a", "b"):
+            book.issued(name, now=NOON + number * 3600, address="", user_agent="")
     await book.flush(database)
-    await purge(database, now=NOON + KEPT_S + 1)
-    assert await hours_of(database, "c") == [Hour(NOON + 3600, 1, 0)]
+    now = NOON + 2 * 3600 + KEPT_S + 1
+    with pytest.raises(DatabaseUnavailable):
+        await purge(Failing(database, 1), now=now)
+    assert [hour.hour_s for hour in await hours_of(database, "a")] == [NOON + 3600 * n for n in (1, 2, 3)]
+    await purge(database, now=now)
+    for name in ("a", "b"):
+        assert await hours_of(database, name) == [Hour(NOON + 3 * 3600, 1, 0)]
 
 
 async def test_failures_of_all_workers_count(database: Database) -> None:

@@ -69,6 +69,9 @@ async def test_a_slow_duty_holds_up_nobody_and_is_finished() -> None:
 
     async def work() -> None:
         done.append("begun")
+        while len(times) <= 5:  # noqa: ASYNC110 - the other duty adds to them
+            await asyncio.sleep(0.01)
+        # By then the server is told to stop.
         await asyncio.sleep(0.5)
         done.append("ended")
 
@@ -81,24 +84,3 @@ async def test_duties_that_wait_are_stopped_at_once() -> None:
     times: list[float] = []
     await run_until(lambda: True, Duty("seldom", 3600, counting(times)))
     assert times == []
-
-
-async def test_a_heavy_duty_rests_for_longer_within_its_limit() -> None:
-    """As many times as long as it took; one that has no limit of its own keeps its time."""
-    heavy: list[float] = []
-    steady: list[float] = []
-
-    def slow(times: list[float]) -> Callable[[], Awaitable[None]]:
-        async def act() -> None:
-            await asyncio.sleep(0.02)
-            times.append(time.monotonic())
-
-        return act
-
-    await run_until(
-        lambda: len(heavy) >= 3 and len(steady) >= 3,
-        Duty("heavy", 0.01, slow(heavy), slowest_s=0.5),
-        Duty("steady", 0.01, slow(steady)),
-    )
-    assert min(later - earlier for earlier, later in pairwise(heavy)) >= 0.7 * 0.5
-    assert len(steady) > 2 * len(heavy)

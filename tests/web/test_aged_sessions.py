@@ -14,9 +14,11 @@ from running import PASSWORD, RunningServer
 from stores import store_at
 from web.apps import Connecting, answer_of, code_content, go_on, id_token, new_app
 from web.people import Member
-from web.visitor import Visitor
+from web.visitor import Visitor, fields_of
 
-LOGOUT, BYE = "/oauth2/sessions/logout", "https://app.example.com/bye"
+LOGOUT, CONFIRM = "/oauth2/sessions/logout", "/oauth2/sessions/logout/confirm"
+BYE = "https://app.example.com/bye"
+EXPIRED = "Your sign-in has expired."
 
 
 @pytest.fixture
@@ -92,19 +94,53 @@ def test_the_app_whose_session_it_is_signs_out_of_the_others(
 def test_a50_nobody_else_does(
     server: RunningServer, app: Connecting, ana: Member, bob: Member, sid: str
 ) -> None:
-    """Neither a link without a hint, with one of another session or person, nor with one of nobody."""
+    """Neither a link without a hint, with one of another session or person, nor one of nobody: each asks."""
     age(server, sid)
     good = id_token(server, app, ana.person.id, sid=sid)
-    ana.browser.get(LOGOUT)
+    assert EXPIRED in ana.browser.get(LOGOUT).text
     ana.browser.get("/sign-out")
     for hint in (
         id_token(server, app, ana.person.id),
         id_token(server, app, bob.person.id, sid=sid),
         f"{good.rpartition('.')[0]}.{'A' * 342}",
     ):
-        assert ask(ana.browser, hint).status_code == 303
+        page = ask(ana.browser, hint)
+        assert page.status_code == 200
+        assert EXPIRED in page.text
     other = urlencode({"id_token_hint": good, "client_id": new_app(server).app.client_id})
     ana.browser.send("GET", f"{LOGOUT}?{other}", headers={}, shows=("eyJ",))
+    assert is_open(server, sid)
+
+
+@pytest.mark.parametrize("hint", ["none", "of an older session"])
+def test_who_says_yes_signs_out_of_the_others(
+    server: RunningServer, app: Connecting, ana: Member, sid: str, receiver: Receiver, hint: str
+) -> None:
+    """The page is for nobody in particular: nobody is signed in who would have to be named."""
+    age(server, sid)
+    page = (
+        ana.browser.get(LOGOUT) if hint == "none" else ask(ana.browser, id_token(server, app, ana.person.id))
+    )
+    assert EXPIRED in page.text
+    assert ana.person.email not in page.text
+    assert ana.person.name not in page.text
+    assert is_open(server, sid)
+    away = ana.browser.post(CONFIRM, fields_of(page.text, CONFIRM), shows=("eyJ",))
+    assert away.headers["location"] == ("/sign-in?done=signed-out" if hint == "none" else BYE)
+    assert ana.browser.session == ""
+    assert told(server, receiver) == [sid]
+    assert not is_open(server, sid)
+    assert ana.browser.get(LOGOUT).headers["location"] == "/sign-in?done=signed-out"
+
+
+def test_a50_another_site_says_no_yes(server: RunningServer, ana: Member, sid: str) -> None:
+    """The form is the one of this browser."""
+    age(server, sid)
+    page = ana.browser.get(LOGOUT)
+    fields = fields_of(page.text, CONFIRM)
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"}
+    assert ana.browser.post(CONFIRM, fields, headers=headers).status_code == 403
+    assert ana.browser.post(CONFIRM, {**fields, "form_token": "x"}).status_code == 403
     assert is_open(server, sid)
 
 

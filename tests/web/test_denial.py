@@ -19,6 +19,7 @@ from web.people import join
 from web.test_key_list import fill_company
 from web.visitor import FORM_TYPE, Fields, Visitor
 from web.wire import dial, exchange, form_post, host_line, is_cut, read_reply, request
+from yardstick import here, in_time
 
 # Connections and bodies are bounded before anybody asks a database.
 pytestmark = ONLY_SQLITE
@@ -96,7 +97,7 @@ def test_d01_slow_heads_are_cut_while_good_traffic_goes_on(hurried: Rules) -> No
             assert reply is not None
             assert reply[0] == 408
             assert is_cut(plug, 0.5)
-    assert sorted(waits)[len(waits) // 2] < 0.2
+    assert in_time(sorted(waits)[len(waits) // 2], 0.2)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["first", "after a request"])
@@ -133,19 +134,19 @@ def test_d02_slow_bodies_are_cut_while_good_traffic_goes_on(hurried: Rules, path
             waits = good_traffic(hurried, impatient.BODY_S + 0.5)
         for plug in slow:
             assert is_cut(plug, 1.5)
-    assert sorted(waits)[len(waits) // 2] < 0.2
+    assert in_time(sorted(waits)[len(waits) // 2], 0.2)
 
 
 def test_d02_who_leaves_in_the_middle_of_a_form_is_no_fault(hurried: Rules) -> None:
     """No stack trace in the log."""
-    before = len(hurried.server.log_text())
+    before = hurried.server.log_bytes()
     for path in (b"/oauth2/token", b"/sign-in", b"/theme"):
         with dial(hurried.server) as plug:
             plug.sendall(b"POST " + path + b" HTTP/1.1\r\n" + host_line(hurried.server) + FORM)
             plug.sendall(b"Content-Length: 100\r\n\r\na=b")
             time.sleep(0.1)
     time.sleep(0.2)
-    log = hurried.server.log_text()[before:]
+    log = hurried.server.log_text(since=before)
     assert_clean_log(log, ())
     assert '"level":"error"' not in log
 
@@ -167,7 +168,7 @@ def test_d03_slow_readers_are_cut_and_memory_stays_flat(hurried: Rules) -> None:
         for plug in slow:
             assert is_broken(plug)
     assert during - before < 40 * 1024
-    assert sorted(waits)[len(waits) // 2] < 1
+    assert in_time(sorted(waits)[len(waits) // 2], 1)
 
 
 def test_d03_a_thousand_requests_in_one_packet_are_too_many(hurried: Rules) -> None:
@@ -182,7 +183,7 @@ def test_d03_a_thousand_requests_in_one_packet_are_too_many(hurried: Rules) -> N
     few = request(hurried.server, b"GET /livez HTTP/1.1") * 10
     with dial(hurried.server) as plug:
         plug.sendall(few)
-        plug.settimeout(1)
+        plug.settimeout(10)
         data = b""
         while data.count(b"HTTP/1.1 200") < 10:
             data += plug.recv(65536)
@@ -254,7 +255,7 @@ def test_d05_long_values_cost_nothing(server: RunningServer, rules: Rules, key: 
             # A busy machine may stop for a moment; what is slow in itself is slow each time.
             if elapsed_s < 0.05:
                 break
-        assert elapsed_s < 0.05, path
+        assert in_time(elapsed_s, 0.05), path
 
 
 def token_form(key: Key, **changes: str) -> Fields:
@@ -327,15 +328,15 @@ def test_d19_half_a_hello_is_cut(hurried: Rules) -> None:
     """Whoever stops in the middle of something else is cut like a slow head."""
     with dial(hurried.server) as plug:
         plug.sendall(b"\x16\x03")
-        assert is_cut(plug, impatient.HEAD_S + 1)
+        assert is_cut(plug, here(impatient.HEAD_S + 1))
 
 
 def test_d02_a_form_within_the_limits_is_not_hurried(hurried: Rules) -> None:
-    """A body in two pieces, a second apart, arrives."""
+    """A body in two pieces, half the limit apart, arrives."""
     data = form_post(hurried.server, b"/oauth2/token", b"grant_type=client_credentials&client_id=x")
     with dial(hurried.server) as plug:
         plug.sendall(data[:-10])
-        time.sleep(1)
+        time.sleep(impatient.BODY_S / 2)
         plug.sendall(data[-10:])
         found = read_reply(plug)
     assert found is not None

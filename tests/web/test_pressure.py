@@ -20,6 +20,7 @@ from stores import ONLY_SQLITE, store_at
 from web.people import Member, join
 from web.test_denial import workers_of
 from web.visitor import Visitor
+from yardstick import in_time
 
 LOCK_S = 5
 
@@ -49,12 +50,31 @@ def test_d14_a_hung_writer_delays_nobody_for_long(server: RunningServer, rules: 
         while not all(one.done() for one in writers):
             started = time.perf_counter()
             assert ask_for_token(server, rules.good_key).status_code == 200
-            assert time.perf_counter() - started < 1
+            assert in_time(time.perf_counter() - started, 1)
             assert ana.browser.get(ana.keys_url).status_code == 200
         answers = [one.result() for one in writers]
     assert {status for status, _ in answers} == {503}
-    assert max(waited for _, waited in answers) < 2 * LOCK_S + 1
+    assert in_time(max(waited for _, waited in answers), 2 * LOCK_S + 1)
     assert Visitor(server, rules).sign_in(ana.person.email).status_code == 303
+
+
+def test_f09_a_page_is_read_by_who_was_away_for_a_while(server: RunningServer, ana: Member) -> None:
+    """It waits for no note of when they came back; that is made when it can be."""
+    seen = f"select seen_at_s from sessions where person_id = '{ana.person.id}'"  # noqa: S608 - of ours
+    with store_at(server.environ["KEYGROVE_DATABASE"]) as store:
+        store.execute(
+            f"update sessions set seen_at_s = seen_at_s - 600 where person_id = '{ana.person.id}'"  # noqa: S608
+        )
+        before = store.query(seen)
+        with hung_writer(server):
+            for _ in range(5):
+                assert ana.browser.get(ana.keys_url).status_code == 200
+            assert store.query(seen) == before
+        deadline = time.monotonic() + 2 * LOCK_S
+        while store.query(seen) == before and time.monotonic() < deadline:
+            ana.browser.get(ana.keys_url)
+            time.sleep(0.05)
+        assert store.query(seen) != before
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +93,18 @@ def test_d17_a_killed_worker_is_replaced(mortal: Rules) -> None:
     """As the kernel does when memory runs out: others serve, and within two seconds there is a new one."""
     before = workers_of(mortal.server)
     os.kill(before[0], signal.SIGKILL)
-    started, missed = time.monotonic(), 0
-    while time.monotonic() - started < 2:
+    started, missed, replaced_s = time.monotonic(), 0, 0.0
+    while not replaced_s or time.monotonic() - started < 2:
+        assert time.monotonic() - started < 20
         try:
             assert ask_for_token(mortal.server, mortal.good_key).status_code == 200
         except httpx2.TransportError:
             missed += 1
         time.sleep(0.02)
+        after = workers_of(mortal.server)
+        if not replaced_s and len(after) == 2 and before[0] not in after:
+            replaced_s = time.monotonic() - started
+    assert in_time(replaced_s, 2)
     after = workers_of(mortal.server)
     assert len(after) == 2
     assert before[0] not in after
@@ -124,4 +149,4 @@ def test_d18_busy_processors_break_nothing(server: RunningServer, rules: Rules, 
         for other in others:
             other.kill()
             other.wait()
-    assert sorted(waits)[int(len(waits) * 0.99)] < 1
+    assert in_time(sorted(waits)[int(len(waits) * 0.99)], 1)

@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from altered import altered
 from keygrove.protocol.pushed_request import LIFETIME_S, REQUEST_URI_PREFIX
 from running import RunningServer
 from web.apps import (
@@ -118,7 +119,7 @@ def test_a_name_that_is_no_good(server: RunningServer, app: Connecting, ana: Mem
     name = name_of(push(app))
     other = new_app(server)
     refused_on_a_page(arrive(ana.browser, other, name))
-    for bad in (f"{name[:-2]}xx", REQUEST_URI_PREFIX, f"{REQUEST_URI_PREFIX}{'A' * 300}", f"{name}é"):
+    for bad in (altered(name, -2), REQUEST_URI_PREFIX, f"{REQUEST_URI_PREFIX}{'A' * 300}", f"{name}é"):
         refused_on_a_page(arrive(ana.browser, app, bad))
     elsewhere = app.send(ana.browser, request_uri="https://evil.test/request.jwt")
     assert answer_of(elsewhere)["error"] == "request_uri_not_supported"

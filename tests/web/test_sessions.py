@@ -10,7 +10,7 @@ import pytest
 from clocks import Clock
 from keygrove.config.loading import load
 from keygrove.house import House, open_house, prepare
-from keygrove.management import companies, people, sign_in
+from keygrove.management import companies, last_seen, people, sign_in
 from keygrove.management.context import OPERATOR
 from keygrove.management.errors import Invalid, Throttled
 from keygrove.management.sign_in import ABSOLUTE_S, IDLE_S, RECENT_S, Session
@@ -43,8 +43,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, store: Store) -> Iterator[Desk]:
+def desk(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A database with Ana, at START_S."""
+    # On a machine that is busy with other tests the clock must not be moved on before it is noted.
+    monkeypatch.setattr(last_seen, "PATIENCE_S", 10)
     environ = {"KEYGROVE_DATA_DIR": str(tmp_path / "data"), "KEYGROVE_DATABASE": store.url}
     config = load(environ=environ, folder=tmp_path)
     clock = Clock(START_S)
@@ -152,3 +154,47 @@ def test_l07_the_wait_grows_and_ends(desk: Desk) -> None:
     with pytest.raises(Invalid):
         desk.sign_in("wrong password")
     assert desk.session(desk.sign_in()) is not None
+
+
+@pytest.mark.parametrize("step_s", [IDLE_S, 86_400, YEARS_S])
+def test_f13_a_session_of_a_clock_that_was_ahead_is_over(desk: Desk, step_s: int) -> None:
+    """Put right by hours or years, the clock finds it in the future: it would not end for as long."""
+    desk.clock.time += step_s
+    token = desk.sign_in()
+    desk.clock.time -= step_s
+    assert desk.session(token) is None
+    assert desk.session(desk.sign_in()) is not None
+
+
+def test_f13_a_session_of_a_clock_that_was_a_little_ahead_ends_in_time(desk: Desk) -> None:
+    """Its two hours begin with its next use, its twelve with the time that the clock showed."""
+    token = desk.sign_in()
+    desk.clock.time -= IDLE_S - 1
+    assert desk.session(token) is not None
+    desk.clock.time += IDLE_S
+    assert desk.session(token) is None
+    desk.clock.time -= 1
+    while desk.clock.time < START_S + ABSOLUTE_S - 3600:
+        assert desk.session(token) is not None
+        desk.clock.time += 3600
+    assert desk.session(token) is not None
+    desk.clock.time = START_S + ABSOLUTE_S
+    assert desk.session(token) is None
+
+
+def test_f13_proof_by_a_clock_that_was_ahead_is_not_recent(desk: Desk) -> None:
+    """More than a minute in the future it says nothing; given again, it does."""
+    token = desk.sign_in()
+    desk.clock.time -= 60
+    session = desk.session(token)
+    assert session is not None
+    assert session.is_recent(int(desk.clock()))
+    desk.clock.time -= 1
+    session = desk.session(token)
+    assert session is not None
+    assert not session.is_recent(int(desk.clock()))
+    assert session.confirmed_at_s == 0
+    desk.loop.run(sign_in.confirm(desk.house.management, session, PASSWORD, address="10.0.0.1"))
+    again = desk.session(token)
+    assert again is not None
+    assert again.is_recent(int(desk.clock()))

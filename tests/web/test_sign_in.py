@@ -18,8 +18,9 @@ from keygrove.management.context import OPERATOR, Management
 from keygrove.management.errors import TooBusy
 from running import PASSWORD, Key, RunningServer, ask_for_token
 from web.people import Member, join, journal_of
-from web.visitor import Visitor, fields_of
+from web.visitor import Visitor
 from web.wire import dial, form_post, read_reply
+from yardstick import in_time
 
 WRONG = "E-mail address or password is not right."
 
@@ -197,16 +198,18 @@ def test_l06_one_address_is_throttled_over_many_accounts(
 
 def test_l06_attempts_at_one_instant_all_count(server: RunningServer, rules: Rules, ana: Member) -> None:
     """Sending them together buys no extra guesses."""
+    guessers = [Visitor(server, rules) for _ in range(16)]
+    forms = [
+        guesser.fill("/sign-in", email=ana.person.email, password=f"wrong password {number}")
+        for number, guesser in enumerate(guessers)
+    ]
 
-    def guess(number: int) -> int:
-        guesser = Visitor(server, rules)
+    def guess(guesser: Visitor, form: dict[str, str]) -> int:
         # Sixteen passwords at once are a second's work for a busy machine.
-        form = fields_of(guesser.get("/sign-in", slow=True).text, "/sign-in")
-        form |= {"email": ana.person.email, "password": f"wrong password {number}"}
         return guesser.post("/sign-in", form, slow=True).status_code
 
     with ThreadPoolExecutor(16) as pool:
-        statuses = list(pool.map(guess, range(16)))
+        statuses = list(pool.map(guess, guessers, forms))
     assert set(statuses) <= {422, 429}
     assert statuses.count(422) <= 6
 
@@ -263,7 +266,7 @@ def test_l10_d10_two_hundred_sign_ins_at_once_are_bounded(
     busy = next(answer for answer in answers if answer is not None and answer[0] == 503)
     assert b"Backoffice is busy right now" in busy[2]
     assert int(busy[1]["retry-after"]) > 0
-    assert max(waits) < 1
+    assert in_time(max(waits), 1)
     assert Visitor(server, rules).sign_in(ana.person.email).status_code == 303
 
 
