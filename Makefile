@@ -3,9 +3,11 @@
 PYTHON := .venv/bin/python
 # Where bytecode is switched off, each of the hundreds of processes of the tests would compile all modules anew.
 export PYTHONDONTWRITEBYTECODE :=
-# What needs the machine for itself: it floods it, or holds it to a time. All other tests run two files at a time.
-ALONE := $(addprefix tests/faults/test_,one_node.py pgbouncer.py postgres_away.py) \
+# What floods the machine or holds it to a time: beside each other these files have room, beside browsers they have not.
+APART := $(addprefix tests/faults/test_,one_node.py pgbouncer.py postgres_away.py) \
          $(addprefix tests/web/test_,denial.py overload.py pressure.py)
+# Files side by side. Browsers and servers of the tests wait now and then, so three keep two processors busy.
+FILES := --dist loadfile --no-loadscope-reorder --numprocesses
 
 .PHONY: help run test clients faults lint format bench lock wheel
 
@@ -20,9 +22,10 @@ test: ## Check style and types, then run all tests
 	@sh scripts/setup.sh test
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	@# Types are checked with what those tests leave of the machine.
-	nice -n 19 $(PYTHON) -m mypy & types=$$!; $(PYTHON) -m pytest $(ALONE) && wait $$types
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore %)
+	@# With what those tests leave of the machine types are checked, and all tests compiled, which each process would do.
+	nice -n 19 $(PYTHON) -m pytest -qq --collect-only >/dev/null & \
+	nice -n 19 $(PYTHON) -m mypy & types=$$!; $(PYTHON) -m pytest $(FILES) 2 $(APART) && wait $$types
+	$(PYTHON) -m pytest $(FILES) 3 $(APART:%=--ignore %)
 
 clients: ## Let OAuth clients in Python, Node, Go, Rust, Java and Apache judge a running Keygrove
 	@sh scripts/setup.sh clients

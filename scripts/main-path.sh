@@ -35,6 +35,7 @@ token() {
 }
 
 [ -f "$demo/demo.json" ] || { echo "There is no demo in $demo: start it with make run." >&2; exit 1; }
+curl -s -o /dev/null "$issuer/readyz" || { echo "Nobody answers at $issuer: start make run first." >&2; exit 1; }
 client_id=$(json "$demo/demo.json" 'value["client_id"]')
 secret=$(json "$demo/demo.json" 'value["client_secret"]')
 company=$(json "$demo/demo.json" 'value["company_id"]')

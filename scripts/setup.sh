@@ -28,6 +28,8 @@ install_packages() {
         fail "apt-get could not install $*."
 }
 
+pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
+
 find_python() {
     for name in python3 python3.11 python3.12 python3.13 python3.14; do
         if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
@@ -39,7 +41,7 @@ find_python() {
 }
 
 # The stamp changes with the locks, the project's metadata and the place of the checkout: whatever .venv was made from.
-fingerprint() { { pwd; cat requirements/"$1".lock pyproject.toml; } | cksum; }
+fingerprint() { { pwd; cat requirements/run.lock pyproject.toml; [ "$1" = run ] || cat requirements/test.lock; } | cksum; }
 stamped() { [ -x .venv/bin/python ] && [ -f ".venv/keygrove-$1.stamp" ] && [ "$(cat ".venv/keygrove-$1.stamp")" = "$(fingerprint "$1")" ]; }
 
 if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
@@ -49,10 +51,22 @@ if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
             install_packages "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
         "$python" -m venv --clear .venv || fail "python -m venv failed."
     fi
-    echo "keygrove setup: installing requirements/$purpose.lock into .venv (about half a minute)"
+    echo "keygrove setup: installing what it takes to $purpose into .venv (about half a minute)"
     rm -f .venv/keygrove-*.stamp
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$purpose.lock"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    if [ "$purpose" = run ]; then
+        pip_install --require-hashes -r requirements/run.lock
+    else
+        # The two locks have nothing in common, so each has a pip of its own. Ctrl-C does not reach one in the background.
+        pip_install --require-hashes -r requirements/run.lock &
+        of_run=$!
+        trap 'kill "$of_run" 2>/dev/null || :' EXIT
+        trap 'exit 130' INT TERM
+        pip_install --require-hashes -r requirements/test.lock
+        wait "$of_run"
+        trap - EXIT INT TERM
+    fi
+    pip_install --no-build-isolation -e .
+    .venv/bin/python -m pip check >/dev/null || fail "the locks do not agree: .venv/bin/python -m pip check"
     fingerprint "$purpose" >".venv/keygrove-$purpose.stamp"
 fi
 
