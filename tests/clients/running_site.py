@@ -32,14 +32,14 @@ class Site:
     key: Registration
 
     def new_app(self, name: str, *, public: bool = False, signs: bool = False) -> Registration:
-        """A live app of the first company. It may ask for APP_SCOPE, and must use PKCE.
+        """A live app of the first company, its name made its own. It may ask for APP_SCOPE and must use PKCE.
 
         One that `signs` has a key in the place of a secret.
         """
         home = f"https://localhost:{free_port()}"
         key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True) if signs else None
         details = AppDetails(
-            name=name,
+            name=f"{name} {next(self.server.names)}",
             permissions=PERMISSIONS,
             reasons={"marketing.read": "To send your newsletter."},
             redirect_uris=(f"{home}/callback",),
