@@ -15,6 +15,9 @@ esac
 
 fail() { echo "keygrove setup: $1" >&2; exit 1; }
 
+# What fetches from elsewhere gets a second try: a download that breaks off is the network's fault, and passes.
+fetch() { "$@" || { echo "keygrove setup: trying that again" >&2; sleep 3; "$@"; }; }
+
 install_packages() {
     command -v apt-get >/dev/null 2>&1 || fail "install $* with your package manager, then run this again."
     as_root=
@@ -23,12 +26,13 @@ install_packages() {
         as_root=sudo
     fi
     echo "keygrove setup: installing $*"
-    $as_root apt-get update -qq || fail "apt-get update failed."
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+    fetch $as_root apt-get update -qq || fail "apt-get update failed."
+    fetch $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
         fail "apt-get could not install $*."
 }
 
-pip_install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$@"; }
+# Several words, so it stands without quotes.
+pip_install=".venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps"
 
 find_python() {
     for name in python3 python3.11 python3.12 python3.13 python3.14; do
@@ -54,18 +58,19 @@ if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
     echo "keygrove setup: installing what it takes to $purpose into .venv (about half a minute)"
     rm -f .venv/keygrove-*.stamp
     if [ "$purpose" = run ]; then
-        pip_install --require-hashes -r requirements/run.lock
+        fetch $pip_install --require-hashes -r requirements/run.lock
     else
-        # The two locks have nothing in common, so each has a pip of its own. Ctrl-C does not reach one in the background.
-        pip_install --require-hashes -r requirements/run.lock &
+        # The two locks have nothing in common, so each has a pip of its own. Ctrl-C does not reach one in the background,
+        # which is therefore no function: it would be a shell around pip, and killed alone.
+        $pip_install --require-hashes -r requirements/run.lock &
         of_run=$!
         trap 'kill "$of_run" 2>/dev/null || :' EXIT
         trap 'exit 130' INT TERM
-        pip_install --require-hashes -r requirements/test.lock
-        wait "$of_run"
+        fetch $pip_install --require-hashes -r requirements/test.lock
+        wait "$of_run" || fetch $pip_install --require-hashes -r requirements/run.lock
         trap - EXIT INT TERM
     fi
-    pip_install --no-build-isolation -e .
+    fetch $pip_install --no-build-isolation -e .
     .venv/bin/python -m pip check >/dev/null || fail "the locks do not agree: .venv/bin/python -m pip check"
     fingerprint "$purpose" >".venv/keygrove-$purpose.stamp"
 fi
@@ -86,7 +91,7 @@ if [ "$purpose" = test ]; then
     lock=$(cksum <"$node/package-lock.json")
     if ! [ -f "$node/node_modules/keygrove.stamp" ] || [ "$(cat "$node/node_modules/keygrove.stamp")" != "$lock" ]; then
         echo "keygrove setup: installing OAuth clients for Node into $node/node_modules"
-        npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --silent || fail "npm ci failed in $node."
+        fetch npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --silent || fail "npm ci failed in $node."
         echo "$lock" >"$node/node_modules/keygrove.stamp"
     fi
 fi
