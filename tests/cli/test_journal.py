@@ -82,7 +82,7 @@ def test_it_is_narrowed_down(shell: Shell) -> None:
     for when in ("1h", "30m", "7d", "2020-01-01", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00+02:00"):
         assert len(shell.value("journal", "--since", when)["events"]) == 5
     assert shell.value("journal", "--since", "2999-01-01") == {"events": [], "more": False}
-    assert shell.run("journal", "--since", "0m").stdout == "Nothing is in the journal about that.\n"
+    assert shell.run("journal", "--since", "2999-01-01").stdout == "Nothing is in the journal about that.\n"
 
 
 @pytest.mark.parametrize("when", ["yesterday", "1y", "12", "-1h", "2026-13-01", "9999999d"])
