@@ -175,7 +175,7 @@ async def test_the_reason_of_a_refusal_is_for_the_log(
         "invalid_client",
     )
     assert (refused["client_id"], issued["client_id"], issued["company"]) == ("c1", "c1", "o1")
-    assert_silent(f"{refused}{issued}", ("kg_sk_w",))
+    assert_silent(f"{refused}{issued}", ("kg_sk_",))
 
 
 async def test_the_log_tells_a_cut_off_credential_from_another_one(
