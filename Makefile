@@ -8,8 +8,8 @@ APART := $(addprefix tests/faults/test_,one_node.py pgbouncer.py postgres_away.p
          $(addprefix tests/web/test_,denial.py overload.py pressure.py)
 # Files side by side. Browsers and servers of the tests wait now and then, so three keep two processors busy.
 FILES := --dist loadfile --no-loadscope-reorder --numprocesses
-# A busy machine can fail a test that holds a browser or a server to a time. Up to three of a run get a second try and are
-# told of in the end, each with how it failed. What tests/faults keep from being lost gets none: lost once is lost.
+# A busy machine can fail a test that holds a browser or a server to a time. Up to three of each of the two runs get a second
+# try and are told of in the end, with how they failed. Of tests/faults only what runs apart gets one: lost once is lost.
 AGAIN := --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 
 .PHONY: help run test clients faults lint format bench lock wheel

@@ -71,7 +71,7 @@ if ! stamped "$purpose" && ! { [ "$purpose" = run ] && stamped test; }; then
         trap - EXIT INT TERM
     fi
     fetch $pip_install --no-build-isolation -e .
-    .venv/bin/python -m pip check >/dev/null || fail "the locks do not agree: .venv/bin/python -m pip check"
+    .venv/bin/python -m pip check >/dev/null || fail "what is in .venv does not fit together (.venv/bin/python -m pip check): remove .venv, then run this again."
     fingerprint "$purpose" >".venv/keygrove-$purpose.stamp"
 fi
 
