@@ -10,7 +10,7 @@ import pytest
 
 from endpoints.asking import refused_client
 from endpoints.connecting import TOKEN, Connection, claims_in, connect_app, digests_of, refused_grant, tokens
-from endpoints.neighbor import token_request
+from endpoints.neighbor import posted
 from hostile_rules import Rules
 from keygrove.crypto.secrets import new_code, new_grant_id, refresh_token
 from keygrove.endpoints.token import token
@@ -113,9 +113,7 @@ def refresh_form(app: Connection) -> tuple[dict[str, str], str]:
 FORMS = {"code": code_form, "refresh token": refresh_form}
 
 
-def ask_while(
-    app: Connection, form: Mapping[str, str], grant_id: str, sql: str, *values: str, mp: pytest.MonkeyPatch
-) -> Response:
+def ask_while(app: Connection, form: Mapping[str, str], grant_id: str, sql: str, *values: str) -> Response:
     """The answer of another node that wants to write, and may once a change of a rival's is committed."""
 
     async def ask(house: House) -> Response:
@@ -124,10 +122,10 @@ def ask_while(
             async with asyncio.timeout(WITHIN_S), rival.transaction() as tx:
                 # On SQLite nobody else writes from here on, on PostgreSQL nobody to this grant.
                 await tx.run("update grants set used_at_s = used_at_s where grant_id = $1", grant_id)
-                writes = noticed_writes(mp)
-                answer = asyncio.create_task(token(house.server, token_request(form)))
-                await writes.wait()
-                mp.undo()
+                with pytest.MonkeyPatch.context() as mp:
+                    writes = noticed_writes(mp)
+                    answer = asyncio.create_task(token(house.server, posted(form)))
+                    await writes.wait()
                 await tx.run(sql, *values)
             return await answer
         finally:
@@ -152,28 +150,24 @@ def noticed_writes(mp: pytest.MonkeyPatch) -> asyncio.Event:
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("what", CHANGES)
-def test_f38_nothing_is_issued_after_its_end_was_committed(
-    app: Connection, what: str, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f38_nothing_is_issued_after_its_end_was_committed(app: Connection, what: str, kind: str) -> None:
     """Also to whoever asked before and waited; what was presented is not spent by that."""
     form, grant_id = FORMS[kind](app)
     change = CHANGES[what]
-    answer = ask_while(app, form, grant_id, change.sql, change.about(app), mp=monkeypatch)
+    answer = ask_while(app, form, grant_id, change.sql, change.about(app))
     assert (answer.status, loads(answer.body)["error"]) == change.answer
     app.change(change.back, change.about(app))
     assert tokens(app.post(TOKEN, form))["refresh_token"]
 
 
 @pytest.mark.parametrize("kind", FORMS)
-def test_f38_a_scope_taken_away_meanwhile_is_not_in_the_token(
-    app: Connection, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f38_a_scope_taken_away_meanwhile_is_not_in_the_token(app: Connection, kind: str) -> None:
     """The answer says so."""
     form, grant_id = FORMS[kind](app)
     sql = "update consents set scope = 'openid offline marketing.read' where client_id = $1"
     app.change("update consents set scope = scope || ' booking.read' where client_id = $1", app_id(app))
     app.change("update grants set scope = scope || ' booking.read' where grant_id = $1", grant_id)
-    answer = ask_while(app, form, grant_id, sql, app_id(app), mp=monkeypatch)
+    answer = ask_while(app, form, grant_id, sql, app_id(app))
     members = loads(answer.body)
     assert members["scope"] == claims_in(members["access_token"])["scope"] == "openid marketing.read offline"
 

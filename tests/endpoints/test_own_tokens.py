@@ -4,11 +4,12 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
 import pytest
 
+from endpoints.connecting import INTROSPECT, REVOKE
 from endpoints.in_process import API, DIGESTS, NOW, serving
+from endpoints.neighbor import posted
 from keygrove.crypto.jose import Keyring, SigningKey
 from keygrove.crypto.passwords import Passwords
 from keygrove.crypto.vault import Vault
@@ -45,7 +46,7 @@ class Behind:
     async def active(self, token: str) -> bool:
         """Whether the token is active, as the API is told."""
         form = {"client_id": "api1", "client_secret": SECRET, "token": token}
-        response = await introspect(self.server, posted("/oauth2/introspect", form))
+        response = await introspect(self.server, posted(form, INTROSPECT))
         assert response.status == 200
         return bool(json.loads(response.body)["active"])
 
@@ -58,7 +59,7 @@ class Behind:
     async def revoke(self, token: str) -> bool:
         """Whether the grant has ended once the app has given the token back."""
         form = {"client_id": APP.client_id, "client_secret": SECRET, "token": token}
-        assert (await revoke(self.server, posted("/oauth2/revoke", form))).status == 200
+        assert (await revoke(self.server, posted(form, REVOKE))).status == 200
         async with self.server.database.transaction() as tx:
             stored = await grants.by_id(tx, GRANT.grant_id)
         assert stored is not None
@@ -105,12 +106,6 @@ def at(database: Database, now: float = NOW) -> Management:
         passwords=Passwords(),
         clock=lambda: now,
     )
-
-
-def posted(path: str, form: dict[str, str]) -> Request:
-    """A form that was posted."""
-    headers = (("content-type", "application/x-www-form-urlencoded"),)
-    return Request(method="POST", path=path, headers=headers, body=urlencode(form).encode(), request_id="r")
 
 
 def signed(keyring: Keyring, *, ahead_s: int = 0) -> str:

@@ -103,15 +103,13 @@ def test_an_assertion_is_used_once(signing: Signing) -> None:
     refused_client(signing.redeem(once))
 
 
-def test_f38_an_assertion_counts_no_more_once_its_keys_are_replaced(
-    signing: Signing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f38_an_assertion_counts_no_more_once_its_keys_are_replaced(signing: Signing) -> None:
     """Also if it was good when it came, and waited to be written down; the code is not spent by that."""
     code = signing.app.new_code()
     client_id = signing.app.app.client_id
     form = {**signing.form_of(code), **signed(signing.assertion())}
     sql = "update clients set jwks = '{\"keys\": []}' where client_id = $1"
-    answer = ask_while(signing.app, form, code.grant.grant_id, sql, client_id, mp=monkeypatch)
+    answer = ask_while(signing.app, form, code.grant.grant_id, sql, client_id)
     assert (answer.status, json.loads(answer.body)["error"]) == (401, "invalid_client")
     signing.app.change("update clients set jwks = $2 where client_id = $1", client_id, signing.key_set)
     tokens(signing.post(TOKEN, signing.form_of(code), signing.assertion()))
