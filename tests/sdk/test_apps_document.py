@@ -2,13 +2,12 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import warm
 from hostile_rules import Rules, holding
 from house.tree import ROOT
 from keygrove.sdk.resource_server import ResourceServer
@@ -34,14 +33,7 @@ def rules(server: RunningServer, key: Key) -> Iterator[Rules]:
 
 def keygrove(server: RunningServer, command: str) -> str:
     """What a command of the page prints."""
-    words = shlex.split(command)
-    done = subprocess.run(
-        [sys.executable, "-m", "keygrove.cli.main", *words[1:]],
-        env=dict(server.environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run(shlex.split(command)[1:], environ=server.environ, folder=server.log.parent)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
