@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import database, machine, report, results, scaling, servers, verifying
 from bench.load import LoadFailed
-from bench.measuring import Measured, Stopwatch
+from bench.measuring import MOST_RAW_S, Measured, Stopwatch
 from bench.results import MANY_KEYS, ONE_KEY, POSTGRES, Conditions, Results, Verifying
 from bench.servers import Place, Plan, Server
 
@@ -124,7 +124,7 @@ class Bench:
                 seen[name] = self._measure(stopwatch, [server], self.options.connections, what)
             rounds.append(seen)
             rs256 = next(server for server in running if server.plan.name == ONE_KEY)
-            verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, 4)))
+            verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, MOST_RAW_S)))
         return rounds, verifications
 
     def _curves(self, running: Sequence[Server]) -> list[Mapping[tuple[str, int], Measured]]:

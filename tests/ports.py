@@ -36,11 +36,6 @@ def free_port() -> int:
     return next(port for port in _ports if _is_free(port))
 
 
-def different_ports(number: int) -> tuple[int, ...]:
-    """So many of them."""
-    return tuple(free_port() for _ in range(number))
-
-
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:

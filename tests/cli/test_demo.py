@@ -22,7 +22,7 @@ from cli.command import Shell
 from cli.test_serve import is_alive, wait_for
 from house.tree import ROOT
 from keygrove.cli.demo_folder import LARGE_LOG
-from ports import different_ports
+from ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,7 @@ name = "Other"
 
 def free_ports() -> Ports:
     """One for each process."""
-    keygrove, api, app = different_ports(3)
-    return keygrove, api, app
+    return free_port(), free_port(), free_port()
 
 
 def port_options(ports: Ports) -> list[str]:
