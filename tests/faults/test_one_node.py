@@ -3,20 +3,22 @@
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import asyncpg
 import httpx2
 import pytest
 
 from faults.load import SLOWEST_S, asking, wait_for_tokens
-from faults.nodes import Node
+from faults.nodes import Node, running_node
 from keygrove.storage.database import DatabaseUnavailable
-from running import ask_for_token
+from running import Key, ask_for_token
 from web.visitor import fields_of
 from yardstick import in_time
 
@@ -41,6 +43,14 @@ def held_by_another(node: Node) -> Iterator[None]:
         connection = runner.run(lock())
         yield
         runner.run(connection.close())
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Look again and again. Raises AssertionError after half a minute."""
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def sign_in(node: Node) -> httpx2.Response:
@@ -91,9 +101,7 @@ def test_f31_a_worker_that_crashes_is_replaced_while_the_other_serves(lite: Node
     """Only what that worker was just answering is lost, and clients that connect anew notice nothing."""
     with asking(lite, lite.new_key(), clients=4) as load:
         for _ in range(2):
-            deadline = time.monotonic() + 10
-            while len(lite.children()) < 2 and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_until(lambda: len(lite.children()) == 2)
             victim = lite.children()[0]
             os.kill(victim, signal.SIGSEGV)
             wait_for_tokens(load, 20)
@@ -102,6 +110,33 @@ def test_f31_a_worker_that_crashes_is_replaced_while_the_other_serves(lite: Node
     lost = [answer for answer in load.answers if not answer.is_token]
     assert all(answer.status == 0 for answer in lost)
     assert len(lost) <= 2 * 4
+
+
+def test_f23_a_file_cut_short_while_it_is_served_gives_no_wrong_answer(
+    tmp_path: Path, sqlite_database: str
+) -> None:
+    """No key is unknown for it. A worker may die of a page that is gone; once the file is whole, all is well."""
+    path = Path(sqlite_database.removeprefix("sqlite:///"))
+    without_keys = path.stat().st_size
+    with running_node(tmp_path / "node", sqlite_database, workers=2) as node:
+        keys = [node.new_key() for _ in range(40)]
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        assert {status_for(node, key) for key in keys} == {200}
+        shutil.copy(path, tmp_path / "whole")
+        os.truncate(path, without_keys)
+        assert {status_for(node, key) for key in keys[::20]} <= {None, 200, 503}
+        wait_until(lambda: b"keygrove restore" in node.log.read_bytes())
+        shutil.copyfile(tmp_path / "whole", path)
+        wait_until(lambda: all(status_for(node, key) == 200 for key in keys))
+
+
+def status_for(node: Node, key: Key) -> int | None:
+    """What a token request is answered with; None when nobody answers."""
+    try:
+        return ask_for_token(node, key).status_code
+    except httpx2.TransportError:
+        return None
 
 
 def test_f35_nothing_is_served_before_the_signing_keys_are_there(lite: Node) -> None:
