@@ -74,7 +74,8 @@ def _introduction(results: Results) -> list[str]:
         "# Speed of the token endpoint",
         "",
         f"Measured on {date()} by `{conditions.command}`. Every number is the median of interleaved rounds "
-        f"of one run, {len(results.rounds)} of them unless said otherwise. wrk ({conditions.connections} "
+        f"of one run, {len(results.rounds)} of them unless said otherwise, for each of which the servers "
+        f"started anew. wrk ({conditions.connections} "
         f"connections, one thread, {conditions.seconds} s a measurement) runs on the same cores as the "
         "servers, and so does PostgreSQL. The absolute numbers are the machine's, the ratios are ours.",
         "",

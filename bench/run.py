@@ -2,10 +2,11 @@
 
     python -m bench.run [--quick] [--rounds 5] [--seconds 20] [--connections 32] [--port 18440] …
 
-Each round measures raw signing, then each server in turn between two such measurements; the order of the
-servers turns from round to round. What other programs do on the machine meanwhile bends the rates, and
-not both sides of a ratio alike: wrk competes as one program more. So the report also compares processor
-time, which is the same on an idle machine, lets the less favorable count, and says how busy others were.
+Each round starts the servers anew and measures raw signing, then each server in turn between two such
+measurements; the order of the servers turns from round to round. What other programs do on the machine
+meanwhile bends the rates, and not both sides of a ratio alike: wrk competes as one program more. So the
+report also compares processor time, which is the same on an idle machine, lets the less favorable count,
+and says how busy others were.
 """
 
 import argparse
@@ -61,10 +62,9 @@ class Bench:
             of = {plan.name: plan for plan in plans}
             version = database.settle(of[POSTGRES].environment["KEYGROVE_DATABASE"])
             later_starts_s = [servers.time_start(of[ONE_KEY]) for _ in range(_STARTS)]
-            with servers.running(plans) as running:
-                rounds, verifications = self._rounds(running)
-                memory_mib = {server.plan.name: server.worker_mib() for server in running}
-                curves = self._curves([one for one in running if one.plan.name in (MANY_KEYS, POSTGRES)])
+            rounds, verifications, memory_mib = self._rounds(plans)
+            with servers.running([of[MANY_KEYS], of[POSTGRES]]) as running:
+                curves = self._curves(running)
             nodes = self._nodes(of[POSTGRES])
         return Results(
             rounds=rounds,
@@ -109,23 +109,31 @@ class Bench:
         ]
         return plans, first_start_s
 
-    def _rounds(self, running: Sequence[Server]) -> tuple[list[Mapping[str, Measured]], list[Verifying]]:
-        """Every server in turn, then the SDK; so many rounds."""
+    def _rounds(
+        self, plans: Sequence[Plan]
+    ) -> tuple[list[Mapping[str, Measured]], list[Verifying], dict[str, float]]:
+        """Every server in turn, then the SDK; so many rounds. And the most memory of a worker of each, MiB.
+
+        Servers start anew for each round: how a process happens to lie in memory lasts as long as it lives.
+        """
         stopwatch = Stopwatch(self.options.seconds, to_the_end=True)
         rounds: list[Mapping[str, Measured]] = []
         verifications = []
+        memory_mib = dict.fromkeys((plan.name for plan in plans), 0.0)
         for number in range(self.options.rounds):
-            turn = number % len(running)
+            turn = number % len(plans)
             seen = {}
             stopwatch.begin_anew()
-            for server in [*running[turn:], *running[:turn]]:
-                name = server.plan.name
-                what = f"round {number + 1}: {name}"
-                seen[name] = self._measure(stopwatch, [server], self.options.connections, what)
+            with servers.running(plans) as running:
+                for server in [*running[turn:], *running[:turn]]:
+                    name = server.plan.name
+                    what = f"round {number + 1}: {name}"
+                    seen[name] = self._measure(stopwatch, [server], self.options.connections, what)
+                    memory_mib[name] = max(memory_mib[name], server.worker_mib())
+                rs256 = next(server for server in running if server.plan.name == ONE_KEY)
+                verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, MOST_RAW_S)))
             rounds.append(seen)
-            rs256 = next(server for server in running if server.plan.name == ONE_KEY)
-            verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, MOST_RAW_S)))
-        return rounds, verifications
+        return rounds, verifications, memory_mib
 
     def _curves(self, running: Sequence[Server]) -> list[Mapping[tuple[str, int], Measured]]:
         """Both databases with ever more clients."""

@@ -32,8 +32,8 @@ _GROUP = 64
 # The write-ahead log grows to 64 MB before it is folded into the file. Last uses touch the same pages each
 # second, and a page that was written many times is folded in once.
 _LOG_PAGES = 16_000
-# So much of the file, its beginning, is read where the system has it, without a call and a copy for each page:
-# some 90,000 keys. All workers share that memory, but each counts it as its own. Why no more: ADR 0012.
+# So much of the file, its beginning, is read where the system has it, without a call and a copy for each
+# page: some 90,000 keys. Workers share that memory, but each counts it as its own. Why no more: ADR 0012.
 _MAPPED_BYTES = 32 * 1024 * 1024
 _NAMES = tuple(str(number) for number in range(1, 33))
 _OUTSIDE_CAUSES = (
