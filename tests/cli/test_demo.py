@@ -19,10 +19,11 @@ import pytest
 
 import warm
 from cli.command import Shell
-from cli.test_serve import is_alive, wait_for
+from cli.test_serve import is_alive
 from house.tree import ROOT
 from keygrove.cli.demo_folder import LARGE_LOG
 from ports import free_port
+from waiting import wait_for
 
 
 @dataclass(frozen=True, slots=True)

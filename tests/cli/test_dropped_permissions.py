@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.command import Shell
-from cli.test_serve import serving, wait_for
+from cli.test_serve import serving
+from waiting import wait_for
 
 HELD = [
     {"permission": "booking.read", "audience": "https://api.understory.io", "keys": 3},

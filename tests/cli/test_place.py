@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from cli.command import Shell
-from cli.test_serve import wait_for
 from ports import free_port
+from waiting import wait_for
 
 
 def test_the_options_go_before_environment_and_file(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pytest
 import warm
 from cli.command import Shell
 from ports import free_port
+from waiting import wait_for
 from yardstick import here
 
 
@@ -44,16 +44,6 @@ class Serving:
         """What it has logged, without a line that it is still writing."""
         lines = self.log.read_text().split("\n")[:-1]
         return [json.loads(line) for line in lines if line.startswith("{")]
-
-
-def wait_for(condition: object, seconds: float = 15) -> None:
-    """Return once the condition holds. Raises AssertionError after a while."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if callable(condition) and condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("this did not come true in time")
 
 
 def is_alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from faults.load import SLOWEST_S, asking, wait_for_tokens
 from faults.nodes import Node, running_node
 from keygrove.storage.database import DatabaseUnavailable
 from running import Key, ask_for_token
+from waiting import wait_for
 from web.visitor import fields_of
 from yardstick import in_time
 
@@ -43,14 +44,6 @@ def held_by_another(node: Node) -> Iterator[None]:
         connection = runner.run(lock())
         yield
         runner.run(connection.close())
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Look again and again. Raises AssertionError after half a minute."""
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def sign_in(node: Node) -> httpx2.Response:
@@ -101,7 +94,7 @@ def test_f31_a_worker_that_crashes_is_replaced_while_the_other_serves(lite: Node
     """Only what that worker was just answering is lost, and clients that connect anew notice nothing."""
     with asking(lite, lite.new_key(), clients=4) as load:
         for _ in range(2):
-            wait_until(lambda: len(lite.children()) == 2)
+            wait_for(lambda: len(lite.children()) == 2, 10)
             victim = lite.children()[0]
             os.kill(victim, signal.SIGSEGV)
             wait_for_tokens(load, 20)
@@ -126,9 +119,9 @@ def test_f23_a_file_cut_short_while_it_is_served_gives_no_wrong_answer(
         shutil.copy(path, tmp_path / "whole")
         os.truncate(path, without_keys)
         assert {status_for(node, key) for key in keys[::20]} <= {None, 200, 503}
-        wait_until(lambda: b"keygrove restore" in node.log.read_bytes())
+        wait_for(lambda: b"keygrove restore" in node.log.read_bytes(), 30)
         shutil.copyfile(tmp_path / "whole", path)
-        wait_until(lambda: all(status_for(node, key) == 200 for key in keys))
+        wait_for(lambda: all(status_for(node, key) == 200 for key in keys), 30)
 
 
 def status_for(node: Node, key: Key) -> int | None:

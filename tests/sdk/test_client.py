@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -18,6 +18,7 @@ from keygrove.sdk.token_endpoint import TokenError
 from keygrove.sdk.token_request import Order, request_token
 from sdk.issuer import CLIENT, Clock, settle
 from sdk.token_server import SECRET, Answer, TokenServer, running_token_server
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -45,14 +46,6 @@ def tokens(server: TokenServer, clock: Clock) -> TokenSource:
         monotonic=clock,
         chance=lambda: 0.5,
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until something behind the scenes has happened."""
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 def test_a_token_is_fetched_once_and_kept(server: TokenServer, tokens: TokenSource, clock: Clock) -> None:
