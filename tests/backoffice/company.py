@@ -8,8 +8,7 @@ from keygrove.management.companies import Company
 from keygrove.management.context import Actor, Management
 from keygrove.management.integrations import create_key
 from keygrove.storage import usage
-
-DAY_S = 86_400
+from keygrove.storage.usage import DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +92,23 @@ async def _tell(m: Management, company_id: str, stories: tuple[Story, ...]) -> N
                 created_s,
                 client_id,
             )
-            await usage.add_hours(tx, _hours(client_id, story, now))
+            await usage.add(tx, _days(client_id, story, now))
             if story.used_ago_s is not None:
-                use = (client_id, now - story.used_ago_s, story.address, story.agent)
-                await usage.note_uses(tx, [use])
+                at_s = now - story.used_ago_s
+                use = (at_s - at_s % DAY_S, client_id, 0, 0, at_s, story.address, story.agent)
+                await usage.add(tx, [use])
+                await usage.carry_over(tx, before_s=at_s + 1, after="", limit=1000)
 
 
-def _hours(client_id: str, story: Story, now: int) -> list[tuple[str, int, int, int]]:
-    """One hour a day: quieter at weekends, a little different each day, the same in every run."""
+def _days(client_id: str, story: Story, now: int) -> list[tuple[int, str, int, int, int, str, str]]:
+    """Quieter at weekends, a little different each day, the same in every run."""
     chance, refused = random.Random(story.name), dict(story.refused)  # noqa: S311
     rows = []
     for ago in range(min(30, story.created_days_ago + 1)):
-        hour_s = now - now % DAY_S - ago * DAY_S
-        weekend = (hour_s // DAY_S + 3) % 7 >= 5
+        day_s = now - now % DAY_S - ago * DAY_S
+        weekend = (day_s // DAY_S + 3) % 7 >= 5
         usual = story.busy // 3 if weekend else story.busy
         issued = usual and max(1, round(usual * chance.uniform(0.7, 1.2)))
         if issued or ago in refused:
-            rows.append((client_id, hour_s, issued, refused.get(ago, 0)))
+            rows.append((day_s, client_id, issued, refused.get(ago, 0), 0, "", ""))
     return rows

@@ -16,11 +16,12 @@ from faults.inside import Clock, ask, opened
 from faults.load import asking
 from faults.nodes import KILLS, Host, Node
 from keygrove.endpoints import usage as books
-from keygrove.endpoints.usage import HOUR_S, KEPT_S, UsageBook
+from keygrove.endpoints.usage import KEPT_S, UsageBook
 from keygrove.management import integrations
 from keygrove.management.context import OPERATOR
 from keygrove.storage import usage
 from keygrove.storage.opening import open_database
+from keygrove.storage.usage import DAY_S
 from running import Key
 
 KINDS = ["sqlite", "postgres"]
@@ -144,13 +145,13 @@ def test_f30_forked_workers_repeat_no_token_id_and_no_secret(tmp_path: Path) -> 
 
 def test_f33_the_purge_of_usage_never_deletes_what_is_counted_now(database: str) -> None:
     """It runs beside the flush, on every node at once."""
-    now = KEPT_S + 100 * HOUR_S
+    now = KEPT_S + 10 * DAY_S
 
     async def race() -> list[int]:
         first, second = await open_database(database), await open_database(database)
         try:
             old, book = UsageBook(), UsageBook()
-            old.issued("c1", now=HOUR_S, address="", user_agent="")
+            old.issued("c1", now=DAY_S, address="", user_agent="")
             await old.flush(first)
             for _ in range(5):
                 book.issued("c1", now=now, address="", user_agent="")
@@ -158,7 +159,7 @@ def test_f33_the_purge_of_usage_never_deletes_what_is_counted_now(database: str)
                     book.flush(first), books.purge(second, now=now), books.purge(first, now=now)
                 )
             async with first.transaction() as tx:
-                return [hour.issued for hour in await usage.hours(tx, "c1", since_s=0)]
+                return [day.issued for day in await usage.days(tx, "c1", (DAY_S, now))]
         finally:
             await first.close()
             await second.close()

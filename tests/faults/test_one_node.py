@@ -38,7 +38,7 @@ def held_by_another(node: Node) -> Iterator[None]:
 
         async def lock() -> asyncpg.Connection:
             connection = await asyncpg.connect(url)
-            await connection.execute("begin; lock table clients, journal, usage_hours in exclusive mode")
+            await connection.execute("begin; lock table clients, journal, usage_days in exclusive mode")
             return connection
 
         connection = runner.run(lock())

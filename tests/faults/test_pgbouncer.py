@@ -167,7 +167,7 @@ def test_a_database_that_falls_silent_behind_it_is_given_up_in_time(bounced: Bou
 
 def counted(node: Node, key: Key, *, expected: int) -> int:
     """The tokens that the books have for a key, when they have caught up."""
-    sql = f"select coalesce(sum(issued), 0) as number from usage_hours where client_id = '{key.client_id}'"  # noqa: S608 - ours
+    sql = f"select coalesce(sum(issued), 0) as number from usage_days where client_id = '{key.client_id}'"  # noqa: S608 - ours
     for _ in range(40):
         number = int(rows(node, sql)[0]["number"])
         if number >= expected:

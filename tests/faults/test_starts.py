@@ -15,10 +15,11 @@ import pytest
 import warm
 from altered import altered
 from faults.nodes import KILLS, Node, execute, new_node, rows
-from keygrove.storage import schema
+from keygrove.storage import schema, usage
 from keygrove.storage.opening import open_database
 from keygrove.storage.postgres import PostgresDatabase
 from keygrove.storage.sqlite import SqliteDatabase
+from keygrove.storage.usage import DAY_S, Day
 from ports import free_port
 from running import ask_for_token, wait_until_ready
 
@@ -165,6 +166,26 @@ def test_f17_a_migration_killed_at_every_statement_can_run_again(bare: str, begi
     assert deaths >= 3
     asyncio.run(schema.migrate(bare))
     assert found(bare) == schema.VERSION
+
+
+def test_f17_hours_become_days(bare: str) -> None:
+    """The step to version 6 takes along what version 5 counted."""
+    insert = "insert into usage_hours (client_id, hour_s, issued, refused) values ($1, $2, $3, $4)"
+    hours = [("a", 0, 3, 1), ("a", DAY_S - 3600, 4, 0), ("a", DAY_S, 5, 2), ("b", 7200, 0, 6)]
+
+    async def days_of(*client_ids: str) -> list[list[Day]]:
+        await schema.migrate(bare, to=5)
+        database = await open_database(bare)
+        try:
+            async with database.transaction() as tx:
+                await tx.run_many(insert, hours)
+            await schema.migrate(bare)
+            async with database.transaction() as tx:
+                return [await usage.days(tx, client_id, (0, DAY_S, 2 * DAY_S)) for client_id in client_ids]
+        finally:
+            await database.close()
+
+    assert asyncio.run(days_of("a", "b")) == [[Day(0, 7, 1), Day(DAY_S, 5, 2)], [Day(0, 0, 6)]]
 
 
 def test_f18_a_node_goes_on_when_the_next_version_has_changed_the_schema(node: Node) -> None:

@@ -17,6 +17,7 @@ from keygrove.storage import (
     people,
     reset_links,
     sessions,
+    usage,
 )
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import Database, Row, Transaction, Value
@@ -109,6 +110,11 @@ OTHERS: dict[str, Callable[[Transaction], Awaitable[object]]] = {
     "sessions.is_of": lambda tx: sessions.is_of(tx, "s", "p"),
     "sessions.renew": lambda tx: sessions.renew(tx, "d", "e", at_s=0),
     "sessions.forget_failures": lambda tx: sessions.forget_failures(tx, "a"),
+    "usage.add": lambda tx: usage.add(tx, [(0, "c", 1, 0, 1, "a", "u")]),
+    "usage.carry_over": lambda tx: usage.carry_over(tx, before_s=1, after="c", limit=9),
+    "usage.days": lambda tx: usage.days(tx, "c", range(0, 90 * usage.DAY_S, usage.DAY_S)),
+    "usage.forget": lambda tx: usage.forget(tx, before_s=1, limit=9),
+    "usage.last_uses": lambda tx: usage.last_uses(tx, ["c", "d"], now_s=1),
     "reset_links.account_of": lambda tx: reset_links.account_of(tx, "d", now_s=0),
     "reset_links.spend": lambda tx: reset_links.spend(tx, "d", now_s=0),
     "reset_links.drop": lambda tx: reset_links.drop(tx, "p"),

@@ -3,12 +3,13 @@
 import pytest
 
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients, people, sessions
+from keygrove.storage import clients, people, sessions, usage
 from keygrove.storage.database import Database, Row, Transaction, Value
+from keygrove.storage.usage import LastUse
 from storage.granted import ACME, ANA, add_companies_people_and_apps
 
 # Version 2's statements on the tables that version 3 adds columns to, in an order in which they can run;
-# at the end version 3's on the one that version 4 adds a column to.
+# then version 3's on the one that version 4 adds a column to, and 5's on what version 6 keeps elsewhere.
 WRITES: list[tuple[str, tuple[Value, ...]]] = [
     (
         """
@@ -74,6 +75,23 @@ WRITES: list[tuple[str, tuple[Value, ...]]] = [
         ("s3", ANA.id, 15, 15, 15, "127.0.0.1", "x", "sid of s3"),
     ),
     ("update sessions set ended_at_s = $1 where session_digest = $2 and ended_at_s is null", (16, "s3")),
+    (
+        """
+        insert into usage_hours (client_id, hour_s, issued, refused) values ($1, $2, $3, $4)
+        on conflict (client_id, hour_s) do update set
+            issued = usage_hours.issued + excluded.issued, refused = usage_hours.refused + excluded.refused
+        """,
+        ("key1", 0, 1, 0),
+    ),
+    (
+        """
+        insert into key_use (client_id, last_used_at_s, address, user_agent) values ($1, $2, $3, $4)
+        on conflict (client_id) do update set last_used_at_s = excluded.last_used_at_s,
+            address = excluded.address, user_agent = excluded.user_agent
+        where excluded.last_used_at_s >= key_use.last_used_at_s
+        """,
+        ("key1", 17, "192.0.2.1", "x"),
+    ),
 ]
 ONE_KEY = """
     select c.client_id, c.secret_digest, c.grant_types, c.scope, c.audience, c.company_id,
@@ -103,6 +121,8 @@ async def test_f18_the_version_before_works_on_this_schema(database: Database) -
         assert (key.enabled, key.scope, key.secret_digest) == (True, Scope(("booking.read",)), "d")
         listed = await clients.page(tx, ACME.id, search="", after=("", ""), limit=9)
         assert [each.client_name for each in listed] == ["Sync 2"]
+        uses = await usage.last_uses(tx, ["key1"], now_s=18)
+        assert uses == {"key1": LastUse(at_s=17, address="192.0.2.1", user_agent="x")}
         account = await people.by_email(tx, "cleo@acme.example")
         assert account is not None
         assert (account.password_hash, account.person.updated_at_s) == ("$argon2id$y", None)

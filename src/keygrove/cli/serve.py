@@ -39,6 +39,7 @@ def serve(
 ) -> None:
     """Run Keygrove until it is told to stop. Logs go to standard output, one JSON object a line."""
     import asyncio
+    import gc
     import logging
     import os
     from importlib import import_module
@@ -78,6 +79,8 @@ def serve(
         )
     crowd = Crowd(settings.workers)
     work = partial(_work, settings, crowd)
+    # What is here now lives as long as the process: no worker needs to look through it for garbage again.
+    gc.freeze()
     sys.exit(Supervisor(work, listener, settings.workers).run())
 
 

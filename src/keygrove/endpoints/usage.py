@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from keygrove.storage import usage
 from keygrove.storage.database import Database
+from keygrove.storage.usage import DAY_S
 
-HOUR_S = 3600
-KEPT_S = 90 * 24 * HOUR_S
+KEPT_S = 90 * DAY_S
 _MOST_CLIENTS = 200_000
 _MOST_AGENT = 256
 # So many counts are written at once; more of them wait for each other, since those that share a page of the
@@ -30,10 +30,11 @@ _NOTHING: _Count = (0, 0, 0, "", "")
 
 @dataclass(slots=True)
 class UsageBook:
-    """What this worker has not written yet, by the hour's first second and client id."""
+    """What this worker has not written yet, by the day's first second and client id."""
 
     _steady: Callable[[], float] = time.monotonic
-    _hours: dict[int, dict[str, _Count]] = field(default_factory=dict)
+    _days: dict[int, dict[str, _Count]] = field(default_factory=dict)
+    _carried_over_before_s: int = 0
     _flushed_at: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,14 +43,14 @@ class UsageBook:
 
     def issued(self, client_id: str, *, now: int, address: str, user_agent: str) -> None:
         """A client got a token at `now` (epoch seconds)."""
-        hour = self._hour(now)
-        count = hour.get(client_id, _NOTHING)
+        day = self._day(now)
+        count = day.get(client_id, _NOTHING)
         if count is not _NOTHING or self._has_room():
-            hour[client_id] = count[0] + 1, count[1], now, address, user_agent[:_MOST_AGENT]
+            day[client_id] = count[0] + 1, count[1], now, address, user_agent[:_MOST_AGENT]
 
     def refused(self, client_id: str, *, now: int) -> None:
         """A client that exists was refused a token at `now` (epoch seconds)."""
-        self._add(self._hour(now), client_id, (0, 1, 0, "", ""))
+        self._add(self._day(now), client_id, (0, 1, 0, "", ""))
 
     async def flush_when_due(self, database: Database) -> None:
         """Write what was counted, if it is little or has waited LONGEST_WAIT_S. Raises as `flush`."""
@@ -59,46 +60,56 @@ class UsageBook:
     async def flush(self, database: Database) -> None:
         """Write what was counted, a slice per transaction. Raises DatabaseUnavailable, and keeps the rest."""
         self._flushed_at = self._steady()
-        hours, self._hours = self._hours, {}
+        days, self._days = self._days, {}
         try:
-            for hour_s in sorted(hours):
-                await _write(database, hour_s, hours[hour_s])
+            for day_s in sorted(days):
+                if day_s != self._carried_over_before_s:
+                    await _carry_over(database, before_s=day_s)
+                    self._carried_over_before_s = day_s
+                await _write(database, day_s, days[day_s])
         except BaseException:
-            for hour_s, unwritten in hours.items():
+            for day_s, unwritten in days.items():
                 for client_id, count in unwritten.items():
-                    self._add(self._hour(hour_s), client_id, count)
+                    self._add(self._day(day_s), client_id, count)
             raise
 
-    def _hour(self, now: int) -> dict[str, _Count]:
-        hour_s = now - now % HOUR_S
-        hour = self._hours.get(hour_s)
-        if hour is None:
-            hour = self._hours[hour_s] = {}
-        return hour
+    def _day(self, now: int) -> dict[str, _Count]:
+        day_s = now - now % DAY_S
+        day = self._days.get(day_s)
+        if day is None:
+            day = self._days[day_s] = {}
+        return day
 
     def _waiting(self) -> int:
-        return sum(map(len, self._hours.values()))
+        return sum(map(len, self._days.values()))
 
     def _has_room(self) -> bool:
         return self._waiting() < _MOST_CLIENTS
 
-    def _add(self, hour: dict[str, _Count], client_id: str, more: _Count) -> None:
+    def _add(self, day: dict[str, _Count], client_id: str, more: _Count) -> None:
         """Add what came no later than what is there. One more client needs room."""
-        count = hour.get(client_id, _NOTHING)
+        count = day.get(client_id, _NOTHING)
         if count is not _NOTHING or self._has_room():
             last = count[2:] if count[2] else more[2:]
-            hour[client_id] = (count[0] + more[0], count[1] + more[1], *last)
+            day[client_id] = (count[0] + more[0], count[1] + more[1], *last)
 
 
-async def _write(database: Database, hour_s: int, counts: dict[str, _Count]) -> None:
-    """Write the counts of an hour, and take from `counts` what is written."""
+async def _carry_over(database: Database, *, before_s: int) -> None:
+    """Put the last uses of the newest day before that time where they stay."""
+    client_id: str | None = ""
+    while client_id is not None:
+        async with database.transaction() as tx:
+            client_id = await usage.carry_over(tx, before_s=before_s, after=client_id, limit=_SLICE)
+
+
+async def _write(database: Database, day_s: int, counts: dict[str, _Count]) -> None:
+    """Write the counts of a day, and take from `counts` what is written."""
     # In one order everywhere, so that two nodes never wait for each other's rows.
     names = sorted(counts)
     for at in range(0, len(names), _SLICE):
         some = names[at : at + _SLICE]
         async with database.transaction() as tx:
-            await usage.add_hours(tx, [(name, hour_s, *counts[name][:2]) for name in some])
-            await usage.note_uses(tx, [(name, *counts[name][2:]) for name in some if counts[name][2]])
+            await usage.add(tx, [(day_s, name, *counts[name]) for name in some])
         for name in some:
             del counts[name]
 
@@ -106,9 +117,9 @@ async def _write(database: Database, hour_s: int, counts: dict[str, _Count]) -> 
 async def purge(database: Database, *, now: int) -> None:
     """Delete the counts that are older than KEPT_S. Raises DatabaseUnavailable.
 
-    An hour per transaction: after a long rest there may be more of them than one statement has time for.
+    A slice per transaction: a day may have more of them than one statement has time for.
     """
     forgotten = 1
     while forgotten:
         async with database.transaction() as tx:
-            forgotten = await usage.forget_oldest_hour(tx, before_s=now - KEPT_S)
+            forgotten = await usage.forget(tx, before_s=now - KEPT_S, limit=_SLICE)

@@ -21,7 +21,7 @@ from keygrove.management.errors import Fault, Invalid, NotFound
 from keygrove.management.names import clean_name, name_key
 from keygrove.management.record import record, require_admin
 from keygrove.protocol.scope import Scope
-from keygrove.storage import clients, companies
+from keygrove.storage import clients, companies, usage
 from keygrove.storage.clients import ClientListing
 from keygrove.storage.database import DatabaseUnavailable, Transaction, UniqueViolation
 from keygrove.storage.usage import LastUse
@@ -118,7 +118,8 @@ async def list_keys(
     position = _read_cursor(m, after, company_id)
     async with m.database.transaction() as tx:
         listings = await clients.page(tx, company_id, search=search[:200], after=position, limit=limit + 1)
-    keys = tuple(_key(listing) for listing in listings[:limit])
+        uses = await usage.last_uses(tx, [listing.client_id for listing in listings], now_s=m.now())
+    keys = tuple(_key(listing, uses.get(listing.client_id)) for listing in listings[:limit])
     return KeyPage(keys, _cursor(m, keys[-1]) if len(listings) > limit else "")
 
 
@@ -127,7 +128,8 @@ async def get_key(m: Management, actor: Actor, company_id: str, client_id: str) 
     async with m.database.transaction() as tx:
         listing = await clients.active(tx, company_id, client_id)
         if listing is not None:
-            return _key(listing)
+            uses = await usage.last_uses(tx, [client_id], now_s=m.now())
+            return _key(listing, uses.get(client_id))
         other = await clients.by_id(tx, client_id)
         if other is not None and other.company_id != company_id:
             await record(
@@ -292,7 +294,7 @@ def _same_api(m: Management, key: IntegrationKey, permissions: Sequence[str]) ->
     return scopes
 
 
-def _key(listing: ClientListing) -> IntegrationKey:
+def _key(listing: ClientListing, last_use: LastUse | None = None) -> IntegrationKey:
     return IntegrationKey(
         client_id=listing.client_id,
         name=listing.client_name,
@@ -302,7 +304,7 @@ def _key(listing: ClientListing) -> IntegrationKey:
         created_at_s=listing.created_at_s,
         created_by=listing.created_by,
         updated_at_s=listing.updated_at_s,
-        last_use=listing.last_use,
+        last_use=last_use,
     )
 
 

@@ -25,6 +25,7 @@ KEPT = {
     "signing_keys": 1,
     "key_use": 2,
     "usage_hours": 2,
+    "usage_days": 6,
     "consents": 3,
     "grants": 3,
     "api_credentials": 3,

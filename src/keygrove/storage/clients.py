@@ -10,16 +10,14 @@ from typing import cast
 from keygrove.protocol.client import PUBLIC, ApplicationType, Client
 from keygrove.protocol.scope import Scope
 from keygrove.storage.database import Row, Transaction
-from keygrove.storage.usage import LastUse
 
 # A page is read in one go; one more row tells whether there is another page.
 _LISTED = """
     c.client_id, c.client_name, c.scope, c.audience, c.company_id,
-    c.created_at_s, c.created_by, c.updated_at_s, u.last_used_at_s, u.address, u.user_agent
+    c.created_at_s, c.created_by, c.updated_at_s
 """
 # Whoever makes such an app may try it out; nobody else is asked to trust it.
 _UNREVIEWED = ("draft", "in_review")
-_USE = "left join key_use u on u.client_id = c.client_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,6 @@ class ClientListing:
     created_at_s: int
     created_by: str
     updated_at_s: int
-    last_use: LastUse | None = None
 
 
 async def by_id(tx: Transaction, client_id: str) -> Client | None:
@@ -94,7 +91,7 @@ async def active(tx: Transaction, company_id: str, client_id: str) -> ClientList
     """A company's client that has not been removed."""
     row = await tx.one(
         f"""
-        select {_LISTED} from clients c {_USE}
+        select {_LISTED} from clients c
         where c.client_id = $1 and c.company_id = $2 and c.removed_at_s is null and c.application_type is null
         """,  # noqa: S608 - a constant
         client_id,
@@ -116,7 +113,7 @@ async def page(
     places = ", ".join(f"${number}" for number in range(6, 6 + len(makers))) or "null"
     rows = await tx.all(
         f"""
-        select {_LISTED} from clients c {_USE}
+        select {_LISTED} from clients c
         where c.company_id = $1 and c.removed_at_s is null and c.application_type is null
           and (c.name_key > $2 or (c.name_key = $2 and c.client_id > $3))
           and (c.name_key like $4 escape '!' or lower(c.client_id) like $4 escape '!'
@@ -229,7 +226,7 @@ async def created_by_form(tx: Transaction, company_id: str, form_token_digest: s
     """The client that a form made earlier, also if it was removed since."""
     row = await tx.one(
         f"""
-        select {_LISTED} from creations f join clients c on c.client_id = f.client_id {_USE}
+        select {_LISTED} from creations f join clients c on c.client_id = f.client_id
         where f.form_token_digest = $1 and c.company_id = $2
         """,  # noqa: S608 - a constant
         form_token_digest,
@@ -272,12 +269,6 @@ def _containing(text: str) -> str:
     return f"%{escaped}%"
 
 
-def _last_use(row: Row) -> LastUse | None:
-    if row["last_used_at_s"] is None:
-        return None
-    return LastUse(at_s=row["last_used_at_s"], address=row["address"], user_agent=row["user_agent"])
-
-
 def _listing(row: Row) -> ClientListing:
     return ClientListing(
         client_id=row["client_id"],
@@ -288,5 +279,4 @@ def _listing(row: Row) -> ClientListing:
         created_at_s=row["created_at_s"],
         created_by=row["created_by"],
         updated_at_s=row["updated_at_s"],
-        last_use=_last_use(row),
     )

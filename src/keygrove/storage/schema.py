@@ -6,7 +6,7 @@ from typing import Any
 
 from keygrove.storage.database import Database, NoSuchTable
 
-VERSION = 5
+VERSION = 6
 SQLITE = "sqlite:///"
 _LOCK = 0x6B657967726F7665  # "keygrove": the advisory lock that lets one migration run at a time
 log = logging.getLogger("keygrove.schema")
