@@ -204,6 +204,10 @@ async def test_no_more_clients_wait_than_there_is_room_for(
     await book.flush(database)
     rows = store.query("select client_id, day_s, issued, refused from usage_days order by client_id")
     assert rows == [("a", TODAY, 1, 1), ("b", TODAY, 2, 0), ("c", TODAY, 1, 0)]
+    monkeypatch.setattr(books, "_MOST_CLIENTS", 0)
+    book.issued("a", now=TODAY, address="192.0.2.1", user_agent="a")
+    await book.flush(database)
+    assert store.query("select sum(issued) from usage_days") == [(4,)]
 
 
 async def test_nothing_counted_writes_nothing(database: Database, store: Store) -> None:

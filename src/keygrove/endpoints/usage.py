@@ -6,10 +6,12 @@ Advisory: a failure to write keeps the counts for the next time and never refuse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 
 from keygrove.storage import usage
 from keygrove.storage.database import Database
-from keygrove.storage.usage import DAY_S
+from keygrove.storage.usage import DAY_S, Count
 
 KEPT_S = 90 * DAY_S
 _MOST_CLIENTS = 200_000
@@ -20,20 +22,20 @@ _FEW = 200
 LONGEST_WAIT_S = 15.0
 # Written in a fraction of a second: no statement comes near its limit, and other writers get a turn.
 _SLICE = 2000
-
-
-# Tokens issued and refused, and of the last one issued: when (epoch seconds), to which address and program.
-# The garbage collector leaves tuples of plain values alone; it would follow thousands of objects of a class.
-_Count = tuple[int, int, int, str, str]
-_NOTHING: _Count = (0, 0, 0, "", "")
+_NOTHING: Count = (0, "", 0, 0, 0, "", "")
+_client_id = itemgetter(1)
 
 
 @dataclass(slots=True)
 class UsageBook:
-    """What this worker has not written yet, by the day's first second and client id."""
+    """What this worker has not written yet, by the day's first second and client id.
+
+    Counts are kept as they will be written, in tuples: the garbage collector leaves those of plain values alone,
+    and would follow thousands of objects of a class.
+    """
 
     _steady: Callable[[], float] = time.monotonic
-    _days: dict[int, dict[str, _Count]] = field(default_factory=dict)
+    _days: dict[int, dict[str, Count]] = field(default_factory=dict)
     _carried_over_before_s: int = 0
     _flushed_at: float = field(init=False)
 
@@ -43,14 +45,16 @@ class UsageBook:
 
     def issued(self, client_id: str, *, now: int, address: str, user_agent: str) -> None:
         """A client got a token at `now` (epoch seconds)."""
-        day = self._day(now)
+        day_s = now - now % DAY_S
+        day = self._day(day_s)
         count = day.get(client_id, _NOTHING)
         if count is not _NOTHING or self._has_room():
-            day[client_id] = count[0] + 1, count[1], now, address, user_agent[:_MOST_AGENT]
+            agent = user_agent[:_MOST_AGENT]
+            day[client_id] = day_s, client_id, count[2] + 1, count[3], now, address, agent
 
     def refused(self, client_id: str, *, now: int) -> None:
         """A client that exists was refused a token at `now` (epoch seconds)."""
-        self._add(self._day(now), client_id, (0, 1, 0, "", ""))
+        self._add((now - now % DAY_S, client_id, 0, 1, 0, "", ""))
 
     async def flush_when_due(self, database: Database) -> None:
         """Write what was counted, if it is little or has waited LONGEST_WAIT_S. Raises as `flush`."""
@@ -60,21 +64,29 @@ class UsageBook:
     async def flush(self, database: Database) -> None:
         """Write what was counted, a slice per transaction. Raises DatabaseUnavailable, and keeps the rest."""
         self._flushed_at = self._steady()
-        days, self._days = self._days, {}
+        # In one order everywhere, so that two nodes never wait for each other's rows.
+        unwritten = [sorted(day.values(), key=_client_id) for _, day in sorted(self._days.items()) if day]
+        self._days = {}
         try:
-            for day_s in sorted(days):
-                if day_s != self._carried_over_before_s:
-                    await _carry_over(database, before_s=day_s)
-                    self._carried_over_before_s = day_s
-                await _write(database, day_s, days[day_s])
+            for counts in unwritten:
+                await self._write(database, counts)
         except BaseException:
-            for day_s, unwritten in days.items():
-                for client_id, count in unwritten.items():
-                    self._add(self._day(day_s), client_id, count)
+            for count in chain.from_iterable(unwritten):
+                self._add(count)
             raise
 
-    def _day(self, now: int) -> dict[str, _Count]:
-        day_s = now - now % DAY_S
+    async def _write(self, database: Database, counts: list[Count]) -> None:
+        """Write the counts of a day, and take from `counts` what is written."""
+        day_s = counts[0][0]
+        if day_s != self._carried_over_before_s:
+            await _carry_over(database, before_s=day_s)
+            self._carried_over_before_s = day_s
+        while counts:
+            async with database.transaction() as tx:
+                await usage.add(tx, counts[:_SLICE])
+            del counts[:_SLICE]
+
+    def _day(self, day_s: int) -> dict[str, Count]:
         day = self._days.get(day_s)
         if day is None:
             day = self._days[day_s] = {}
@@ -86,12 +98,15 @@ class UsageBook:
     def _has_room(self) -> bool:
         return self._waiting() < _MOST_CLIENTS
 
-    def _add(self, day: dict[str, _Count], client_id: str, more: _Count) -> None:
+    def _add(self, more: Count) -> None:
         """Add what came no later than what is there. One more client needs room."""
+        day_s, client_id, issued, refused, at_s, address, agent = more
+        day = self._day(day_s)
         count = day.get(client_id, _NOTHING)
         if count is not _NOTHING or self._has_room():
-            last = count[2:] if count[2] else more[2:]
-            day[client_id] = (count[0] + more[0], count[1] + more[1], *last)
+            if count[4]:
+                at_s, address, agent = count[4:]
+            day[client_id] = day_s, client_id, count[2] + issued, count[3] + refused, at_s, address, agent
 
 
 async def _carry_over(database: Database, *, before_s: int) -> None:
@@ -100,18 +115,6 @@ async def _carry_over(database: Database, *, before_s: int) -> None:
     while client_id is not None:
         async with database.transaction() as tx:
             client_id = await usage.carry_over(tx, before_s=before_s, after=client_id, limit=_SLICE)
-
-
-async def _write(database: Database, day_s: int, counts: dict[str, _Count]) -> None:
-    """Write the counts of a day, and take from `counts` what is written."""
-    # In one order everywhere, so that two nodes never wait for each other's rows.
-    names = sorted(counts)
-    for at in range(0, len(names), _SLICE):
-        some = names[at : at + _SLICE]
-        async with database.transaction() as tx:
-            await usage.add(tx, [(day_s, name, *counts[name]) for name in some])
-        for name in some:
-            del counts[name]
 
 
 async def purge(database: Database, *, now: int) -> None:

@@ -31,11 +31,13 @@ class Day:
     refused: int
 
 
-async def add(tx: Transaction, rows: Sequence[tuple[int, str, int, int, int, str, str]]) -> None:
-    """Add to the counts of (day, client id): tokens issued, tokens refused; and note the day's last use.
+# The first second of a day and a client id; tokens issued and refused on that day; and of the last one issued
+# when (epoch seconds, 0 for never), to which address and to which program.
+Count = tuple[int, str, int, int, int, str, str]
 
-    That is when (epoch seconds, 0 for none), address, user agent. An older one never replaces a newer.
-    """
+
+async def add(tx: Transaction, rows: Sequence[Count]) -> None:
+    """Add to what is counted of these days and clients. An older last use never replaces a newer."""
     await tx.run_many(
         """
         insert into usage_days (day_s, client_id, issued, refused, last_used_at_s, address, user_agent)
