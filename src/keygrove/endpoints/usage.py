@@ -30,8 +30,8 @@ _client_id = itemgetter(1)
 class UsageBook:
     """What this worker has not written yet, by the day's first second and client id.
 
-    Counts are kept as they will be written, in tuples: the garbage collector leaves those of plain values alone,
-    and would follow thousands of objects of a class.
+    Counts are kept as they will be written, in tuples: the garbage collector leaves those of plain values
+    alone, and would follow thousands of objects of a class.
     """
 
     _steady: Callable[[], float] = time.monotonic
