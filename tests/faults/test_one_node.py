@@ -108,7 +108,10 @@ def test_f31_a_worker_that_crashes_is_replaced_while_the_other_serves(lite: Node
 def test_f23_a_file_cut_short_while_it_is_served_gives_no_wrong_answer(
     tmp_path: Path, sqlite_database: str
 ) -> None:
-    """No key is unknown for it. A worker may die of a missing page; once the file is whole, all is well."""
+    """No key is unknown for it. A worker may die of a missing page, and the log says what to do in any case.
+
+    Once the file is whole, all is well.
+    """
     path = Path(sqlite_database.removeprefix("sqlite:///"))
     without_keys = path.stat().st_size
     with running_node(tmp_path / "node", sqlite_database, workers=2) as node:

@@ -22,6 +22,11 @@ CANNOT_START = 3
 _STOP = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WATCHED = {*_STOP, signal.SIGCHLD}
 _GRACE_S = 15.0
+# What SIGBUS says: a SQLite file is read in place.
+_CUT_SHORT = (
+    "a file that it was reading was cut short, or its disk failed: "
+    "if it is the database, put it aside and run keygrove restore with the latest backup"
+)
 # A worker that lived for less is replaced after a pause of as long, so that a crash at start is no busy loop.
 _SHORT_LIFE_S = 1.0
 
@@ -139,7 +144,8 @@ class Supervisor:
         for pid, status, born in [(*ended, self._born.pop(ended[0])) for ended in _ended(list(self._born))]:
             lived = time.monotonic() - born
             code = os.waitstatus_to_exitcode(status)
-            log.error("worker died", extra={"pid": pid, "exit_code": code})
+            why = {"reason": _CUT_SHORT} if code == -signal.SIGBUS else {}
+            log.error("worker died", extra={"pid": pid, "exit_code": code, **why})
             if code == CANNOT_START and pid in self._first:
                 return False
             if lived < _SHORT_LIFE_S:
