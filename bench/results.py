@@ -6,6 +6,7 @@ from statistics import median
 
 from bench.measuring import Measured
 from bench.raw import Rate
+from bench.turns import Turns
 
 ONE_KEY = "Keygrove, SQLite, 1 key"
 MANY_KEYS = "Keygrove, SQLite, many keys"
@@ -37,6 +38,7 @@ class Conditions:
     most_keys: int
     connections: int
     seconds: int
+    turn_seconds: int
     curve_seconds: int
     workers: int
     cores: int
@@ -53,11 +55,13 @@ class Conditions:
 class Results:
     """Everything measured, each part a sequence of rounds.
 
-    `rounds` by the server's name; `nodes` by how many there are; `curves` by name and number of clients;
-    `verifying` the raw rate and the SDK's two. Memory in MiB, times in seconds.
+    `rounds` by the server's name; `turns` of those with one key and with many; `nodes` by how many there are;
+    `curves` by name and number of clients; `verifying` the raw rate and the SDK's two. Memory in MiB, times in
+    seconds.
     """
 
     rounds: Sequence[Mapping[str, Measured]]
+    turns: Turns
     nodes: Sequence[Mapping[int, Measured]]
     curves: Sequence[Mapping[tuple[str, int], Measured]]
     verifying: Sequence[Verifying]

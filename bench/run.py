@@ -6,7 +6,7 @@ Each round starts the servers anew and measures raw signing, then each server in
 measurements; the order of the servers turns from round to round. What other programs do on the machine
 meanwhile bends the rates, and not both sides of a ratio alike: wrk competes as one program more. So the
 report also compares processor time, which is the same on an idle machine, lets the less favorable count,
-and says how busy others were.
+and says how busy others were. What many keys cost is a small difference: for that, the servers take turns.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import database, machine, report, results, scaling, servers, verifying
+from bench import database, machine, report, results, scaling, servers, turns, verifying
 from bench.load import LoadFailed
 from bench.measuring import MOST_RAW_S, Measured, Stopwatch
-from bench.results import MANY_KEYS, ONE_KEY, POSTGRES, Conditions, Results, Verifying
+from bench.results import MANY_KEYS, MOST_KEYS, ONE_KEY, POSTGRES, Conditions, Results, Verifying
 from bench.servers import Place, Plan, Server
 
 HERE = Path(__file__).parent
@@ -39,6 +39,8 @@ class Options:
     quick: bool
     rounds: int
     seconds: int
+    turns: int
+    turn_seconds: int
     curve_rounds: int
     curve_seconds: int
     connections: int
@@ -63,11 +65,14 @@ class Bench:
             version = database.settle(of[POSTGRES].environment["KEYGROVE_DATABASE"])
             later_starts_s = [servers.time_start(of[ONE_KEY]) for _ in range(_STARTS)]
             rounds, verifications, memory_mib = self._rounds(plans)
+            with servers.running([of[ONE_KEY], of[MANY_KEYS], of[MOST_KEYS]]) as running:
+                taken = self._turns(running)
             with servers.running([of[MANY_KEYS], of[POSTGRES]]) as running:
                 curves = self._curves(running)
             nodes = self._nodes(of[POSTGRES])
         return Results(
             rounds=rounds,
+            turns=taken,
             nodes=nodes,
             curves=curves,
             verifying=verifications,
@@ -80,6 +85,7 @@ class Bench:
                 most_keys=options.most_keys,
                 connections=options.connections,
                 seconds=options.seconds,
+                turn_seconds=options.turn_seconds,
                 curve_seconds=options.curve_seconds,
                 workers=servers.WORKERS,
                 cores=machine.cores(),
@@ -97,7 +103,7 @@ class Bench:
         plans = [
             one,
             servers.keygrove(MANY_KEYS, Place(folder / "many", port + 1), key_count=many)[0],
-            servers.keygrove(results.MOST_KEYS, Place(folder / "most", port + 2), key_count=most)[0],
+            servers.keygrove(MOST_KEYS, Place(folder / "most", port + 2), key_count=most)[0],
             servers.keygrove(
                 results.POSTGRES_ONE_KEY, Place(folder / "pg1", port + 3), key_count=1, postgres=postgres
             )[0],
@@ -134,6 +140,20 @@ class Bench:
                 verifications.append(verifying.measure(rs256, min(self.options.seconds / 2, MOST_RAW_S)))
             rounds.append(seen)
         return rounds, verifications, memory_mib
+
+    def _turns(self, running: Sequence[Server]) -> turns.Turns:
+        """One key and many, in turns."""
+        options = self.options
+        taken = turns.take(
+            running, rounds=options.turns, seconds=options.turn_seconds, connections=options.connections
+        )
+        for name in (MANY_KEYS, MOST_KEYS):
+            by_rate, by_cpu = taken.beside(name, ONE_KEY)
+            error = taken.error(name, ONE_KEY)
+            _say(
+                f"turns: {name}: {by_rate:.3f} of one key, {by_cpu:.3f} by processor time, error {error:.3f}"
+            )
+        return taken
 
     def _curves(self, running: Sequence[Server]) -> list[Mapping[tuple[str, int], Measured]]:
         """Both databases with ever more clients."""
@@ -206,11 +226,13 @@ def main() -> int:
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(description="Measure Keygrove's token endpoint beside a peer.")
-    quick = {"rounds": 1, "seconds": 2, "curve_rounds": 1, "curve_seconds": 1}
+    quick = {"rounds": 1, "seconds": 2, "turns": 2, "turn_seconds": 1, "curve_rounds": 1, "curve_seconds": 1}
     quick |= {"many_keys": 20_000, "most_keys": 100_000}
     parser.add_argument("--quick", action="store_true", help=f"for trying: other defaults {quick}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=20, help="of each load; in 20 s usage is written down")
+    parser.add_argument("--turns", type=int, default=40, help="rounds in which one key and many take turns")
+    parser.add_argument("--turn-seconds", type=int, default=3)
     parser.add_argument("--curve-rounds", type=int, default=3, help="rounds of the curves and of the nodes")
     parser.add_argument("--curve-seconds", type=int, default=2, help="length of each load of a curve")
     parser.add_argument("--connections", type=int, default=32)
