@@ -56,8 +56,8 @@ class Results:
     """Everything measured, each part a sequence of rounds.
 
     `rounds` by the server's name; `turns` of those with one key and with many; `nodes` by how many there are;
-    `curves` by name and number of clients; `verifying` the raw rate and the SDK's two. Memory in MiB, times in
-    seconds.
+    `curves` by name and number of clients; `verifying` the raw rate and the SDK's two. Memory in MiB,
+    times in seconds.
     """
 
     rounds: Sequence[Mapping[str, Measured]]

@@ -20,8 +20,8 @@ _MOST_AGENT = 256
 # database then cost one write together.
 _FEW = 200
 LONGEST_WAIT_S = 15.0
-# Written in a fraction of a second: no statement comes near its limit, and other writers get a turn. Fewer rows
-# make more commits, after each of which the readers of a SQLite file find their pages anew.
+# Written in a fraction of a second: no statement comes near its limit, and other writers get a turn. Fewer
+# rows would make more commits, after each of which the readers of a SQLite file find their pages anew.
 _SLICE = 5000
 _NOTHING: Count = (0, "", 0, 0, 0, "", "")
 _client_id = itemgetter(1)
