@@ -7,7 +7,7 @@ few percent needs many turns, each next to the other's.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from statistics import stdev
 
 from bench.load import Load, drive, window
@@ -44,7 +44,7 @@ class Turns:
     def error(self, name: str, other: str) -> float:
         """The standard error of how they compare by rate: about so much is chance."""
         ratios = [one[name].per_second / one[other].per_second for one in self.rounds]
-        return stdev(ratios) / sqrt(len(ratios))
+        return stdev(ratios) / sqrt(len(ratios)) if len(ratios) > 1 else inf
 
     def _tokens(self, name: str) -> int:
         return sum(one[name].requests for one in self.rounds)
